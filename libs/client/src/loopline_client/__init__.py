@@ -1,0 +1,1 @@
+"""The Loopline client library and the loopline command."""

@@ -1,0 +1,148 @@
+"""THE EVENT MAP: every fact that leaves a service, the subject that carries it, and who hears it.
+
+A channel has one owner, the service that publishes it. A durable is one hearer's place in one stream: one per purpose, so
+that work and read model never share one. Subjects end in the tenant, those of document facts in tenant and document.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from loopline.embedding.v1 import events_pb2 as embedding
+from loopline.generation.v1 import events_pb2 as generation
+from loopline.ingestion.v1 import events_pb2 as ingestion
+from loopline.retrieval.v1 import events_pb2 as retrieval
+
+E_co = TypeVar("E_co", bound=Message, covariant=True)
+
+# Where messages are kept that a durable could not finish, as they came.
+DEAD_LETTER = "loopline.dead_letter"
+DEAD_LETTER_STREAM = "DEAD_LETTER"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel(Generic[E_co]):
+    """One kind of fact: its message, its stream, its subject without the tenant."""
+
+    event: type[E_co]
+    stream: str
+    subject: str
+    by_document: bool = False
+
+    @property
+    def owner(self) -> str:
+        """The service that says it: the second token of the subject."""
+        return self.subject.split(".")[1]
+
+    @property
+    def name(self) -> str:
+        """The fact in snake case: the last token of the subject."""
+        return self.subject.rsplit(".", 1)[-1]
+
+    @property
+    def filter(self) -> str:
+        """What a consumer of all tenants listens to."""
+        return self.of("*", "*")
+
+    def of(self, tenant: str, document: str = "*") -> str:
+        """The subject of one tenant (and one document, where facts carry it)."""
+        return f"{self.subject}.{tenant}.{document}" if self.by_document else f"{self.subject}.{tenant}"
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """A hearer's place in a stream.
+
+    `at_once` bounds the handlers running in one process; `ack_wait_s` is how long the server waits for a sign of life.
+    """
+
+    name: str
+    hears: tuple[Channel[Message], ...]
+    at_once: int = 4
+    ack_wait_s: float = 30.0
+    # Hears what others buried, instead of facts; its handler gets no body, only headers.
+    dead_letters: bool = False
+
+    @property
+    def hearer(self) -> str:
+        """The service that listens."""
+        return self.name.split("-", 1)[0]
+
+    @property
+    def stream(self) -> str:
+        """The one stream it reads."""
+        return DEAD_LETTER_STREAM if self.dead_letters else self.hears[0].stream
+
+    @property
+    def replay_subject(self) -> str:
+        """Where messages for this durable alone are said again: no other hearer sees them."""
+        return f"loopline.replay.{self.name}"
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """All that the consumer listens to."""
+        if self.dead_letters:
+            return (f"{DEAD_LETTER}.>",)
+        return (*(channel.filter for channel in self.hears), f"{self.replay_subject}.>")
+
+
+_INGESTION, _BATCHES = "INGESTION", "INGESTION_BATCHES"
+
+DOCUMENT_ACCEPTED = Channel(ingestion.DocumentAccepted, _INGESTION, "loopline.ingestion.v1.document_accepted", True)
+DOCUMENT_READERS_CHANGED = Channel(
+    ingestion.DocumentReadersChanged, _INGESTION, "loopline.ingestion.v1.document_readers_changed", True
+)
+DOCUMENT_REJECTED = Channel(ingestion.DocumentRejected, _INGESTION, "loopline.ingestion.v1.document_rejected", True)
+DOCUMENT_DELETED = Channel(ingestion.DocumentDeleted, _INGESTION, "loopline.ingestion.v1.document_deleted", True)
+PLAN_ADDED = Channel(ingestion.PlanAdded, _INGESTION, "loopline.ingestion.v1.plan_added")
+DOCUMENT_CHUNKED = Channel(ingestion.DocumentChunked, _BATCHES, "loopline.ingestion.v1.document_chunked", True)
+CHUNKS_EMBEDDED = Channel(embedding.ChunksEmbedded, "EMBEDDING_BATCHES", "loopline.embedding.v1.chunks_embedded", True)
+CHUNKS_INDEXED = Channel(retrieval.ChunksIndexed, "RETRIEVAL", "loopline.retrieval.v1.chunks_indexed", True)
+QUERY_SERVED = Channel(retrieval.QueryServed, "RETRIEVAL_QUERIES", "loopline.retrieval.v1.query_served")
+ANSWER_STARTED = Channel(generation.AnswerStarted, "GENERATION", "loopline.generation.v1.answer_started")
+ANSWER_FINISHED = Channel(generation.AnswerFinished, "GENERATION", "loopline.generation.v1.answer_finished")
+
+CHANNELS: tuple[Channel[Message], ...] = (
+    DOCUMENT_ACCEPTED,
+    DOCUMENT_READERS_CHANGED,
+    DOCUMENT_REJECTED,
+    DOCUMENT_DELETED,
+    PLAN_ADDED,
+    DOCUMENT_CHUNKED,
+    CHUNKS_EMBEDDED,
+    CHUNKS_INDEXED,
+    QUERY_SERVED,
+    ANSWER_STARTED,
+    ANSWER_FINISHED,
+)
+CHANNEL_BY_NAME = {channel.name: channel for channel in CHANNELS}
+
+INGESTION_EXTRACT = Durable("ingestion-extract", (DOCUMENT_ACCEPTED,), at_once=2, ack_wait_s=30)
+INGESTION_LEDGER = Durable(
+    "ingestion-ledger",
+    (DOCUMENT_ACCEPTED, DOCUMENT_READERS_CHANGED, DOCUMENT_REJECTED, DOCUMENT_DELETED, PLAN_ADDED),
+    at_once=16,
+)
+INGESTION_PROGRESS = Durable("ingestion-progress", (CHUNKS_INDEXED,), at_once=16)
+INGESTION_FAILURES = Durable("ingestion-failures", (), dead_letters=True)
+EMBEDDING_EMBED = Durable("embedding-embed", (DOCUMENT_CHUNKED,), at_once=2, ack_wait_s=30)
+RETRIEVAL_INDEX = Durable("retrieval-index", (CHUNKS_EMBEDDED,), at_once=8)
+RETRIEVAL_DOCUMENTS = Durable(
+    "retrieval-documents", (DOCUMENT_READERS_CHANGED, DOCUMENT_DELETED, PLAN_ADDED), at_once=8
+)
+
+DURABLES: tuple[Durable, ...] = (
+    INGESTION_EXTRACT,
+    INGESTION_LEDGER,
+    INGESTION_PROGRESS,
+    INGESTION_FAILURES,
+    EMBEDDING_EMBED,
+    RETRIEVAL_INDEX,
+    RETRIEVAL_DOCUMENTS,
+)
+
+
+def dead_letter_subject(durable: str, event: str, tenant: str) -> str:
+    """Where a message that `durable` could not finish is kept."""
+    return f"{DEAD_LETTER}.{durable}.{event}.{tenant}"

@@ -1,0 +1,1 @@
+"""Calls over gRPC: one server, one client, one map of errors."""

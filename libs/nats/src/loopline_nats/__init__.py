@@ -1,0 +1,1 @@
+"""Events over NATS JetStream: publish, consume, dispose, provision, store objects."""

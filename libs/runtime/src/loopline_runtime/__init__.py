@@ -1,0 +1,1 @@
+"""What every process needs: errors, settings, names, logs, traces, metrics, lifecycle."""

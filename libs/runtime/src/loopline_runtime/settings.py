@@ -1,0 +1,62 @@
+"""Settings are read once, in main, and never change."""
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Group(BaseModel):
+    """A group of settings: `NATS__URL` is the field `url` of the group `nats`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Nats(Group):
+    """Where the bus is. Times in seconds."""
+
+    url: str = "nats://127.0.0.1:4222"
+    publish_timeout_s: float = 5.0
+    # A fetch waits this long for messages; liveness fails when a loop's last fetch is three times as old.
+    fetch_s: float = 5.0
+
+
+class Grpc(Group):
+    """The door. Beyond loopback it opens only when access is by keys."""
+
+    host: str = "127.0.0.1"
+    port: int = 50051
+    grace_s: float = 10.0
+    # Calls in flight: in all, and of one tenant; the rest is refused at once.
+    at_once: int = Field(default=256, gt=0)
+    at_once_per_tenant: int = Field(default=128, gt=0)
+    max_message_bytes: int = 4 * 1024 * 1024
+    # Deadline given to unary calls that come without one.
+    default_deadline_s: float = 30.0
+
+
+class Access(Group):
+    """`keys`: callers present API keys; `open`: everybody is the tenant `local` (loopback only)."""
+
+    mode: str = Field(default="keys", pattern="^(keys|open)$")
+    # This service's own key, for calls to other services; needs the right act-for.
+    key: SecretStr = SecretStr("")
+
+
+class Telemetry(Group):
+    """Logs, metrics, traces. Port 0 means any free port."""
+
+    log_level: str = "INFO"
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
+    # For example http://collector:4318 ; empty: traces are made and propagated, but exported nowhere.
+    otlp_endpoint: str = ""
+
+
+class ServiceSettings(BaseSettings):
+    """`NATS__URL`, `GRPC__PORT`, ... : one variable per leaf."""
+
+    model_config = SettingsConfigDict(env_nested_delimiter="__", frozen=True, extra="ignore")
+
+    nats: Nats = Nats()
+    grpc: Grpc = Grpc()
+    access: Access = Access()
+    telemetry: Telemetry = Telemetry()

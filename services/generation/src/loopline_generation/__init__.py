@@ -1,0 +1,1 @@
+"""Answers questions from passages, with citations that are checked."""

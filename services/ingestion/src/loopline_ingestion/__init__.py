@@ -1,0 +1,1 @@
+"""Takes documents in, keeps them, extracts, validates and cuts them."""

@@ -1,0 +1,1 @@
+"""Holds the index and finds passages in it."""
