@@ -6,6 +6,8 @@ from enum import StrEnum
 from loopline_contracts.channels import CHANNELS, DEAD_LETTER, DEAD_LETTER_STREAM, DURABLES
 
 DAY_S = 86_400.0
+# A service is ready when a publish there is acknowledged.
+CANARY, CANARY_STREAM = "loopline.canary", "CANARY"
 MIB, GIB = 1024**2, 1024**3
 
 
@@ -39,6 +41,8 @@ class Stream:
     @property
     def subjects(self) -> tuple[str, ...]:
         """The facts it carries, and the replays to the durables that read it."""
+        if self.name == CANARY_STREAM:
+            return (f"{CANARY}.>",)
         if self.name == DEAD_LETTER_STREAM:
             return (f"{DEAD_LETTER}.>",)
         facts = (f"{channel.subject}.>" for channel in CHANNELS if channel.stream == self.name)
@@ -54,6 +58,7 @@ STREAMS: tuple[Stream, ...] = (
     Stream("RETRIEVAL_QUERIES", 7 * DAY_S, 1 * GIB, Full.DROP_OLDEST, Kept.DERIVED),
     Stream("GENERATION", 30 * DAY_S, 4 * GIB, Full.REFUSE, Kept.TRUTH),
     Stream(DEAD_LETTER_STREAM, 0, 1 * GIB, Full.REFUSE, Kept.TRUTH),
+    Stream(CANARY_STREAM, 60.0, 1 * MIB, Full.DROP_OLDEST, Kept.DERIVED, duplicates_s=1.0),
 )
 STREAM_BY_NAME = {stream.name: stream for stream in STREAMS}
 

@@ -1,0 +1,41 @@
+"""Fixtures for tests over a real bus: `pytest_plugins = ["loopline_testing.fixtures"]`, or installed as a plugin."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from loopline_nats.line import Line, open_line
+from loopline_nats.provision import apply
+from loopline_runtime.settings import Nats
+from loopline_testing.nats import NatsServer, nats_server
+
+# A laptop's disk is small: the byte limits of the table, divided.
+SCALE = 1 / 64
+
+
+def bus_settings(server: NatsServer) -> Nats:
+    """How a service under test reaches it; fetches are short so that stops are."""
+    return Nats(url=server.url, fetch_s=1.0, publish_timeout_s=2.0)
+
+
+@pytest.fixture
+def bus() -> Iterator[NatsServer]:
+    """A nats-server of the test's own, not provisioned."""
+    with nats_server() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def provisioned(bus: NatsServer) -> AsyncIterator[NatsServer]:
+    """The same, with all streams, durables and buckets."""
+    async with open_line(bus_settings(bus), "operator") as line:
+        await apply(line, scale=SCALE)
+    yield bus
+
+
+@pytest_asyncio.fixture
+async def line(provisioned: NatsServer) -> AsyncIterator[Line]:
+    """A connection for looking at the bus from outside."""
+    async with open_line(bus_settings(provisioned), "operator") as connected:
+        yield connected
