@@ -1,9 +1,9 @@
 """Small shared state with compare-and-set, in a JetStream key-value bucket."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nats.js.errors import KeyDeletedError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
+from nats.js.errors import KeyDeletedError, KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from loopline_contracts.streams import Bucket
@@ -70,11 +70,15 @@ class Entries:
         with translated(f"bucket {self._bucket}"):
             await store.delete(key)
 
-    async def keys(self, *filters: str) -> list[str]:
-        """All keys, or those that match a filter (`acme.*`, `acme.>`)."""
+    async def keys(self, under: str = ">") -> list[str]:
+        """All keys, or those under a subject filter (`acme.*`, `acme.>`)."""
         store = await self.store()
+        found: list[str] = []
         with translated(f"bucket {self._bucket}"):
-            try:
-                return await store.keys(filters=list(filters))
-            except NoKeysError:
-                return []
+            watcher: Any = await store.watch(under, ignore_deletes=True, meta_only=True)
+            async for entry in watcher:
+                if entry is None:  # all present keys were read
+                    break
+                found.append(entry.key)
+            await watcher.stop()
+        return found

@@ -66,6 +66,7 @@ class Line:
             max_reconnect_attempts=-1,
             reconnect_time_wait=1,
             connect_timeout=5,
+            drain_timeout=3,
             error_cb=_on_error,
         )
         self._loops: list[FetchLoop] = []

@@ -1,7 +1,7 @@
 """Downstream teams: consumers that an operator makes for them by exact name, and reading them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -108,26 +108,36 @@ class Subscribers:
             with translated(f"subscriber {name}"):
                 await self._js.delete_consumer(stream, PREFIX + name)
 
-    async def read(self, name: str) -> AsyncIterator[Event]:
+    async def read(self, name: str) -> AsyncGenerator[Event, None]:
         """Its events as they come, without end; in order within a stream. Each must be acknowledged."""
         subscriber = await self._find(name)
         queue: asyncio.Queue[Msg] = asyncio.Queue(maxsize=64)
-        async with asyncio.TaskGroup() as group:
-            for stream in subscriber.streams:
-                group.create_task(self._pull(name, stream, queue))
+        pulls = [asyncio.create_task(self._pull(name, stream, queue)) for stream in subscriber.streams]
+        try:
             while True:
-                msg = await queue.get()
+                arrived = asyncio.ensure_future(queue.get())
+                await asyncio.wait({arrived, *pulls}, return_when=asyncio.FIRST_COMPLETED)
+                for failed in (pull for pull in pulls if pull.done()):
+                    failed.result()
+                msg = await arrived
                 yield Event(decode(msg.subject, msg.data), received(msg), msg)
+        finally:
+            for pull in pulls:
+                pull.cancel()
+            await asyncio.gather(*pulls, return_exceptions=True)
 
     async def _pull(self, name: str, stream: str, queue: asyncio.Queue[Msg]) -> None:
         with translated(f"subscriber {name}"):
             subscription = await self._js.pull_subscribe_bind(PREFIX + name, stream)
-            while True:
-                try:
-                    messages = await subscription.fetch(1, timeout=5)
-                except (nats.errors.TimeoutError, TimeoutError):
-                    continue
-                await queue.put(messages[0])
+            try:
+                while True:
+                    try:
+                        messages = await subscription.fetch(1, timeout=5)
+                    except (nats.errors.TimeoutError, TimeoutError):
+                        continue
+                    await queue.put(messages[0])
+            finally:
+                await subscription.unsubscribe()
 
     async def _find(self, name: str) -> Subscriber:
         for subscriber in await self.list():
