@@ -6,12 +6,11 @@ publishing and consuming all events, ours against theirs.
 
 import argparse
 import asyncio
-import json
-import statistics
 import time
 from collections.abc import Awaitable, Callable
 
 import nats
+from interleaved import report, spread
 from nats.js.api import AckPolicy, ConsumerConfig
 
 from loopline.ingestion.v1.events_pb2 import Chunk, DocumentChunked
@@ -84,7 +83,7 @@ async def raw(server: NatsServer, count: int, tag: str) -> tuple[float, float]:
     return published, rate
 
 
-async def measure(rounds: int, count: int, sync_always: bool) -> dict[str, object]:
+async def measure(rounds: int, count: int, sync_always: bool) -> None:
     with nats_server(sync_always=sync_always) as server:
         async with open_line(Nats(url=server.url), "operator") as line:
             await apply(line, scale=1 / 64)
@@ -99,15 +98,14 @@ async def measure(rounds: int, count: int, sync_always: bool) -> dict[str, objec
             publish.append(mine[0] / theirs[0])
             consume.append(mine[1] / theirs[1])
             both.append((1 / theirs[0] + 1 / theirs[1]) / (1 / mine[0] + 1 / mine[1]))
-    return {
-        "sync": "always" if sync_always else "default",
-        "in flight": IN_FLIGHT,
-        "at once": AT_ONCE,
-        **{
-            name: [round(x, 2) for x in (min(values), statistics.median(values), max(values))]
-            for name, values in {"publish": publish, "consume": consume, "together": both}.items()
-        },
-    }
+    report(
+        f"events/s, ours / raw nats-py, sync {'always' if sync_always else 'default'}",
+        ">= 0.75" if sync_always else ">= 0.5",
+        together=spread(both),
+        publish=spread(publish),
+        consume=spread(consume),
+        concurrency=f"{IN_FLIGHT} publishers, {AT_ONCE} handlers",
+    )
 
 
 def main() -> None:
@@ -117,7 +115,7 @@ def main() -> None:
     options = parser.parse_args()
     for always in (False, True):
         count = options.count // 4 if always else options.count
-        print(json.dumps(asyncio.run(measure(options.rounds, count, always))))
+        asyncio.run(measure(options.rounds, count, always))
 
 
 if __name__ == "__main__":
