@@ -87,7 +87,7 @@ class Line:
     async def connect(self) -> None:
         """Reaches the server, or Unavailable."""
         with translated(f"nats at {self._settings.url}"):
-            await self._broker.connect()
+            await asyncio.wait_for(self._broker.connect(), self._settings.connect_s or None)
 
     async def start(self) -> None:
         """Begins to fetch; the durables must have been provisioned."""

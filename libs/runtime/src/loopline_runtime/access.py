@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Protocol
 
@@ -41,7 +42,12 @@ class Key(BaseModel):
 
     def allows(self, right: Right) -> bool:
         """Whether one of the rights is, or includes, `right`."""
-        return any(right in _IMPLIED[held] for held in self.rights)
+        return allows(self.rights, right)
+
+
+def allows(rights: Iterable[Right], right: Right) -> bool:
+    """Whether one of `rights` is, or includes, `right`."""
+    return any(right in _IMPLIED[held] for held in rights)
 
 
 class Keys(Protocol):
@@ -60,6 +66,10 @@ class Caller(BaseModel):
     tenant: str
     rights: frozenset[Right]
     key_name: str
+
+    def allows(self, right: Right) -> bool:
+        """Whether one of the rights is, or includes, `right`."""
+        return allows(self.rights, right)
 
 
 def new_key() -> str:

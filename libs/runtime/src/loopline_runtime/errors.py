@@ -11,6 +11,7 @@
   x Unavailable         a dependency failed us; retried with backoff, never buried
     + Overloaded
     + TimedOut
+  x Broken              the service that was asked has a bug; neither helps: treated as a bug of our own
 
 Anything else that reaches an edge is a bug: logged with its traceback, answered INTERNAL, tried five times on the bus.
 """
@@ -92,3 +93,9 @@ class TimedOut(Unavailable):
     """A dependency took too long."""
 
     reason = "TIMED_OUT"
+
+
+class Broken(LooplineError):
+    """The service that was asked answered with a bug of its own (gRPC INTERNAL, UNKNOWN, UNIMPLEMENTED, DATA_LOSS)."""
+
+    reason = "BROKEN"

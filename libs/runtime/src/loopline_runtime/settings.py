@@ -14,6 +14,8 @@ class Nats(Group):
     """Where the bus is. Times in seconds."""
 
     url: str = "nats://127.0.0.1:4222"
+    # A service waits for the bus for ever (0); a command gives up.
+    connect_s: float = 0.0
     publish_timeout_s: float = 5.0
     # A fetch waits this long for messages; liveness fails when a loop's last fetch is three times as old.
     fetch_s: float = 5.0
