@@ -254,9 +254,10 @@ class Line:
         """The durables that wait for a dependency."""
         return [loop.durable.name for loop in self._loops if loop.parked]
 
-    def alive(self) -> bool:
-        """False when a fetch loop hangs in spite of being restarted: the process should be, too."""
-        return not any(loop.overdue for loop in self._loops)
+    def ailment(self) -> str:
+        """What is wrong with the fetch loops in spite of being restarted, or nothing; for `/livez`."""
+        hanging = [loop.durable.name for loop in self._loops if loop.overdue]
+        return f"fetch loops hang: {', '.join(hanging)}" if hanging else ""
 
     async def ready(self) -> None:
         """Unavailable unless the bus stores an acknowledged canary."""
