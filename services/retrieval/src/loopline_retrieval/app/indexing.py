@@ -1,0 +1,86 @@
+"""A batch goes in, and the last change of a document wins whatever the order of arrival.
+
+Replicas need no locks: what is known of a document changes by compare-and-set, and after each write we look again and remove what was
+superseded meanwhile, so that a late batch cannot raise the dead.
+"""
+
+from collections.abc import Callable
+
+from loopline_retrieval.model import Batch, Chunk, Known, Model, Space, checked_vectors
+from loopline_retrieval.ports import Knowledge, Serving, Store
+from loopline_runtime.errors import Aborted, Unavailable
+
+RACES = 50
+
+
+class Indexing:
+    """Everything that changes the index."""
+
+    def __init__(self, store: Store, knowledge: Knowledge, serving: Serving) -> None:
+        self._store = store
+        self._knowledge = knowledge
+        self._serving = serving
+
+    async def index(self, batch: Batch, chunks: list[Chunk]) -> bool:
+        """Writes a batch; its revision answers when it was the last one missing. False when something newer is known."""
+        space, document = batch.space, batch.document
+        checked_vectors(batch, chunks)
+        known, _ = await self._knowledge.get(space.tenant, space.collection, document)
+        if known.superseded(space.version, batch.revision):
+            return False
+        readers = known.readers_of(batch)
+        await self._store.put(batch, chunks, readers)
+        known = await self._change(space.tenant, space.collection, document, lambda now: _noted(now, batch))
+        if known.superseded(space.version, batch.revision):
+            await self._clear(batch, known)
+            return False
+        if known.readers_of(batch) != readers:
+            await self._store.set_readers(space, document, known.readers, before=known.readers_since)
+        if known.versions[space.version].complete:
+            await self._store.show(space, document, batch.revision)
+            # Between the note and the show it may have been deleted or superseded.
+            known, _ = await self._knowledge.get(space.tenant, space.collection, document)
+            await self._clear(batch, known)
+        return True
+
+    async def _clear(self, batch: Batch, known: Known) -> None:
+        """Takes out what was superseded while it was written; an older revision that serves goes on serving."""
+        if batch.revision <= known.deleted:
+            await self._store.remove(batch.space, batch.document, up_to=known.deleted)
+        elif known.superseded(batch.space.version, batch.revision):
+            await self._store.drop(batch.space, batch.document, batch.revision)
+
+    async def forget(self, tenant: str, collection: str, document: str, revision: int) -> None:
+        """A document was deleted: when this returns, nothing of it up to that revision answers."""
+        known = await self._change(tenant, collection, document, lambda now: now.with_deletion(revision))
+        for space in await self._store.spaces(tenant, collection):
+            await self._store.remove(space, document, up_to=known.deleted)
+
+    async def change_readers(
+        self, tenant: str, collection: str, document: str, readers: frozenset[str], sequence: int
+    ) -> None:
+        """Other people may read a document now; nothing is embedded again."""
+        known = await self._change(tenant, collection, document, lambda now: now.with_readers(readers, sequence))
+        for space in await self._store.spaces(tenant, collection):
+            await self._store.set_readers(space, document, known.readers, before=known.readers_since)
+
+    async def add_plan(self, space: Space, model: Model) -> None:
+        """A collection has a plan; its first one serves."""
+        await self._serving.begin(space.tenant, space.collection, space.version, model)
+
+    async def _change(self, tenant: str, collection: str, document: str, change: Callable[[Known], Known]) -> Known:
+        for _ in range(RACES):
+            known, token = await self._knowledge.get(tenant, collection, document)
+            changed = change(known)
+            if changed == known:
+                return known
+            try:
+                await self._knowledge.put_if(tenant, collection, document, changed, token)
+            except Aborted:
+                continue
+            return changed
+        raise Unavailable(f"what is known of {document} changes faster than it can be written")
+
+
+def _noted(known: Known, batch: Batch) -> Known:
+    return known if known.superseded(batch.space.version, batch.revision) else known.with_batch(batch)

@@ -1,0 +1,112 @@
+"""A question becomes passages."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from loopline_retrieval.filters import Filter, parse
+from loopline_retrieval.fusion import CANDIDATES, fused
+from loopline_retrieval.model import (
+    Model,
+    Passage,
+    Space,
+    Vector,
+    checked_collections,
+    checked_k,
+    checked_question,
+)
+from loopline_retrieval.ports import Questions, Reranker, Serving, Store
+from loopline_runtime.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What somebody asks for."""
+
+    tenant: str
+    question: str
+    collections: list[str]
+    k: int = 0
+    filter: str = ""
+    principals: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A collection, and which index version of it was searched with which model."""
+
+    space: Space
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Passages, best first, and how they came about. `took_ms` by a monotonic clock."""
+
+    query_id: str
+    passages: list[Passage]
+    searched: list[Searched]
+    vector: Vector = field(repr=False, default=b"")
+    took_ms: float = 0.0
+
+
+class Searching:
+    """Searches; needs no bus."""
+
+    def __init__(self, store: Store, questions: Questions, serving: Serving, reranker: Reranker | None = None) -> None:
+        self._store = store
+        self._questions = questions
+        self._serving = serving
+        self._reranker = reranker
+
+    async def search(self, query: Query) -> Found:
+        """The best passages over all collections. NotFound for an unknown collection, Invalid for anything misshapen."""
+        began = time.perf_counter()
+        question, k = checked_question(query.question), checked_k(query.k)
+        where = parse(query.filter)
+        searched = [await self._searched(query.tenant, name) for name in checked_collections(query.collections)]
+        vectors = {model: await self._questions.embed(question, model) for model in {one.model for one in searched}}
+        found = await asyncio.gather(
+            *(self._in_space(one.space, question, vectors[one.model], k, where, query.principals) for one in searched)
+        )
+        passages = sorted((passage for some in found for passage in some), key=_rank)[:k]
+        if self._reranker:
+            passages = await self._reranked(self._reranker, question, passages)
+        took_ms = (time.perf_counter() - began) * 1000
+        return Found(uuid.uuid4().hex, passages, searched, vectors[searched[0].model], took_ms)
+
+    async def _searched(self, tenant: str, collection: str) -> Searched:
+        serving = await self._serving.of(tenant, collection)
+        if serving is None:
+            raise NotFound(f"there is no collection {collection}", reason="UNKNOWN_COLLECTION", field="collections")
+        version, model = serving
+        return Searched(Space(tenant, collection, version), model)
+
+    async def _in_space(
+        self, space: Space, question: str, vector: Vector, k: int, where: Filter | None, principals: frozenset[str]
+    ) -> list[Passage]:
+        nearest, keyword = await asyncio.gather(
+            self._store.nearest(space, vector, CANDIDATES, where, principals),
+            self._store.keyword(space, question, CANDIDATES, where, principals),
+        )
+        cosines = {hit.row: hit.score for hit in nearest}
+        if missing := [hit.row for hit in keyword if hit.row not in cosines]:
+            cosines |= await self._store.cosines(space, vector, missing)
+        scores = fused(cosines, keyword)
+        best = sorted(scores, key=lambda row: (-scores[row].fused, row))[:k]
+        passages = await self._store.passages(space, best)
+        return [replace(passages[row], scores=scores[row]) for row in best if row in passages]
+
+    async def _reranked(self, reranker: Reranker, question: str, passages: Sequence[Passage]) -> list[Passage]:
+        scores = await reranker.scores(question, passages)
+        scored = [
+            replace(passage, scores=replace(passage.scores, reranked=score))
+            for passage, score in zip(passages, scores, strict=True)
+        ]
+        return sorted(scored, key=lambda passage: -(passage.scores.reranked or 0.0))
+
+
+def _rank(passage: Passage) -> tuple[float, str]:
+    return -passage.scores.fused, passage.chunk_id

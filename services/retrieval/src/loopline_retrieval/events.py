@@ -1,0 +1,68 @@
+"""Facts in, facts out: batches with vectors become passages that answer."""
+
+from collections.abc import AsyncIterator
+
+from loopline.embedding.v1.events_pb2 import ChunksEmbedded
+from loopline.ingestion.v1.events_pb2 import BatchOf, DocumentDeleted, DocumentReadersChanged, PlanAdded
+from loopline.retrieval.v1.events_pb2 import ChunksIndexed
+from loopline_contracts.channels import CHUNKS_INDEXED, RETRIEVAL_DOCUMENTS, RETRIEVAL_INDEX
+from loopline_nats.line import Delivery, Fact, Line
+from loopline_retrieval.app import Indexing
+from loopline_retrieval.model import Batch, Chunk, Model, Place, Space
+from loopline_retrieval.ports import Store
+
+
+def bind(line: Line, indexing: Indexing, store: Store) -> None:
+    """Hears what was embedded, and what happened to documents and collections."""
+
+    @line.hears(RETRIEVAL_INDEX, probe=store.ready)
+    async def index(event: ChunksEmbedded, delivery: Delivery) -> AsyncIterator[Fact[ChunksIndexed]]:
+        batch, chunks = _batch(event.batch, delivery.tenant), _chunks(event)
+        if await indexing.index(batch, chunks):
+            told = BatchOf()
+            told.CopyFrom(event.batch)
+            for heavy in ("title", "metadata", "readers"):
+                told.ClearField(heavy)
+            said = ChunksIndexed(batch=told, chunk_count=len(chunks))
+            yield Fact(CHUNKS_INDEXED, said, delivery.id, delivery.tenant, delivery.document)
+
+    @line.hears(RETRIEVAL_DOCUMENTS, probe=store.ready)
+    async def follow(event: DocumentDeleted | DocumentReadersChanged | PlanAdded, delivery: Delivery) -> None:
+        tenant, revision = delivery.tenant, delivery.revision
+        if isinstance(event, DocumentDeleted):
+            await indexing.forget(tenant, event.collection, event.document_id, revision)
+        elif isinstance(event, DocumentReadersChanged):
+            readers = frozenset(event.readers)
+            await indexing.change_readers(tenant, event.collection, event.document_id, readers, revision)
+        else:
+            model = event.plan.model
+            space = Space(tenant, event.collection, event.index_version)
+            await indexing.add_plan(space, Model(model.name, model.revision, model.dimension))
+
+
+def _batch(batch: BatchOf, tenant: str) -> Batch:
+    return Batch(
+        space=Space(tenant, batch.collection, batch.index_version),
+        document=batch.document_id,
+        revision=batch.revision,
+        number=batch.number,
+        count=batch.batch_count,
+        model=Model(batch.model.name, batch.model.revision, batch.model.dimension),
+        source=batch.source,
+        title=batch.title,
+        metadata=dict(batch.metadata),
+        readers=frozenset(batch.readers),
+    )
+
+
+def _chunks(event: ChunksEmbedded) -> list[Chunk]:
+    return [
+        Chunk(
+            chunk.chunk_id,
+            chunk.ordinal,
+            chunk.text,
+            Place(chunk.place.page, chunk.place.sheet, tuple(chunk.place.headings), chunk.place.start, chunk.place.end),
+            vector,
+        )
+        for chunk, vector in zip(event.chunks, event.vectors, strict=True)
+    ]

@@ -1,0 +1,22 @@
+"""How two rankings become one.
+
+0.7 cosine + 0.3 BM25 over the question's highest BM25, over the union of both queries' best hundred; on SciFact this ranks better
+than either, and better than reciprocal rank fusion.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from loopline_retrieval.model import Hit, Scores
+
+CANDIDATES = 100
+COSINE_WEIGHT, KEYWORD_WEIGHT = 0.7, 0.3
+
+
+def fused(cosines: Mapping[int, float], keyword: Sequence[Hit]) -> dict[int, Scores]:
+    """The scores of each row. `cosines` holds all rows of the union; a row without a term in common has keyword 0."""
+    highest = max((hit.score for hit in keyword), default=0.0)
+    scaled = {hit.row: hit.score / highest for hit in keyword} if highest > 0 else {}
+    return {
+        row: Scores(COSINE_WEIGHT * cosine + KEYWORD_WEIGHT * scaled.get(row, 0.0), cosine, scaled.get(row, 0.0))
+        for row, cosine in cosines.items()
+    }

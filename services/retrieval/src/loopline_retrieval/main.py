@@ -1,0 +1,56 @@
+"""Puts the service together: settings, the store, the app, its two doors."""
+
+from loopline.retrieval.v1.retrieval_service_pb2_grpc import add_RetrievalServiceServicer_to_server
+from loopline_grpc.client import connect
+from loopline_grpc.server import Door, serving
+from loopline_nats.access import KeyRing
+from loopline_nats.content import Contents
+from loopline_nats.line import open_line
+from loopline_retrieval import events
+from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv, ServingKv
+from loopline_retrieval.adapters.questions_grpc import QuestionsGrpc
+from loopline_retrieval.adapters.sqlite_store import SqliteStore
+from loopline_retrieval.app import Indexing, Searching
+from loopline_retrieval.rpc import RetrievalRpc
+from loopline_retrieval.served import Served
+from loopline_retrieval.settings import Settings
+from loopline_runtime.lifecycle import background, run, until_stopped
+from loopline_runtime.telemetry import start_telemetry
+
+SERVICE = "loopline.retrieval.v1.RetrievalService"
+
+
+async def serve() -> None:
+    """Runs until it is told to stop."""
+    settings = Settings()
+    with start_telemetry(settings.telemetry, "retrieval") as telemetry:
+        key = settings.access.key.get_secret_value()
+        async with (
+            SqliteStore.opened(settings.index.path) as store,
+            open_line(settings.nats, "retrieval") as line,
+            KeyRing.watching(line) as keys,
+            connect(settings.embedding.target, key=key, timeout_s=settings.embedding.timeout_s) as embedding,
+        ):
+            versions = ServingKv(line)
+            searching = Searching(store, QuestionsGrpc(embedding), versions)
+            served = Served(line, Contents(line))
+            events.bind(line, Indexing(store, KnowledgeKv(line), versions), store)
+            telemetry.liveness(line.ailment)
+            door = Door(add_RetrievalServiceServicer_to_server, RetrievalRpc(searching, served.note), SERVICE)
+            ready = {SERVICE: store.ready, "events": line.ready}
+            ring = keys if settings.access.mode == "keys" else None
+            async with (
+                background(served.say(), name="served"),
+                serving(settings.grpc, keys=ring, doors=[door], ready=ready),
+            ):
+                await line.start()
+                await until_stopped()
+
+
+def main() -> None:
+    """The command `loopline-retrieval`."""
+    run(serve)
+
+
+if __name__ == "__main__":
+    main()

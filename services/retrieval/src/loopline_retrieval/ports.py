@@ -1,0 +1,99 @@
+"""What this service needs from the world."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from loopline_retrieval.filters import Filter
+from loopline_retrieval.model import Batch, Chunk, Hit, Known, Model, Passage, Space, Vector
+
+
+class Store(Protocol):
+    """A vector database. Every failure of it is Unavailable. A space that was never written to is an empty result."""
+
+    async def put(self, batch: Batch, chunks: Sequence[Chunk], readers: frozenset[str]) -> None:
+        """Writes chunks by their id; they answer nothing until their revision is shown."""
+        ...
+
+    async def show(self, space: Space, document: str, revision: int) -> None:
+        """At once: this revision answers, older ones are gone. Changes nothing when a newer one answers."""
+        ...
+
+    async def remove(self, space: Space, document: str, up_to: int) -> None:
+        """Removes all revisions up to one, shown or not."""
+        ...
+
+    async def drop(self, space: Space, document: str, revision: int) -> None:
+        """Removes a revision that was superseded before it was shown; one that is shown stays."""
+        ...
+
+    async def set_readers(self, space: Space, document: str, readers: frozenset[str], before: int) -> None:
+        """Other readers for the revisions before a sequence."""
+        ...
+
+    async def spaces(self, tenant: str, collection: str) -> list[Space]:
+        """The spaces of a collection that were written to."""
+        ...
+
+    async def nearest(
+        self, space: Space, vector: Vector, limit: int, where: Filter | None, principals: frozenset[str]
+    ) -> list[Hit]:
+        """The rows nearest by cosine, best first; only those that pass the filter and that the principals may read."""
+        ...
+
+    async def keyword(
+        self, space: Space, question: str, limit: int, where: Filter | None, principals: frozenset[str]
+    ) -> list[Hit]:
+        """The rows with the highest BM25, best first; the same rules."""
+        ...
+
+    async def cosines(self, space: Space, vector: Vector, rows: Iterable[int]) -> dict[int, float]:
+        """The cosine of each row that still answers."""
+        ...
+
+    async def passages(self, space: Space, rows: Sequence[int]) -> dict[int, Passage]:
+        """The rows as passages; those that answer no more are left out."""
+        ...
+
+    async def ready(self) -> None:
+        """Unavailable while it cannot answer."""
+        ...
+
+
+class Questions(Protocol):
+    """The embedding service."""
+
+    async def embed(self, question: str, model: Model) -> Vector:
+        """The question's vector by that very model. Unavailable while it cannot be had."""
+        ...
+
+
+class Knowledge(Protocol):
+    """What is known per document, shared by all replicas."""
+
+    async def get(self, tenant: str, collection: str, document: str) -> tuple[Known, int]:
+        """What is known and a token to compare with; nothing and 0 when it is unknown."""
+        ...
+
+    async def put_if(self, tenant: str, collection: str, document: str, known: Known, token: int) -> None:
+        """Changes it, or Aborted when somebody was faster."""
+        ...
+
+
+class Serving(Protocol):
+    """Which index version of a collection serves."""
+
+    async def of(self, tenant: str, collection: str) -> tuple[str, Model] | None:
+        """The version and its model, or None for an unknown collection. While the bus is away: as last known."""
+        ...
+
+    async def begin(self, tenant: str, collection: str, version: str, model: Model) -> None:
+        """The collection's first version serves; changes nothing when one does."""
+        ...
+
+
+class Reranker(Protocol):
+    """Scores passages anew."""
+
+    async def scores(self, question: str, passages: Sequence[Passage]) -> Sequence[float]:
+        """One score per passage, higher is better."""
+        ...
