@@ -97,6 +97,7 @@ class Disposition:
         """Keeps the message as it came, under the durable's name, then ends it."""
         delivery = incoming.delivery
         dead_id = f"{self._durable.name}/{delivery.sequence}"
+        batch = getattr(incoming.event, "batch", None)
         headers = {
             **delivery.headers,
             "Nats-Msg-Id": dead_id,
@@ -108,6 +109,8 @@ class Disposition:
             "loopline-origin-stream": self._durable.stream,
             "loopline-origin-sequence": str(delivery.sequence),
             "loopline-origin-subject": delivery.subject,
+            # Batches have a sequence of their own; what counts is the revision of their document.
+            "loopline-document-revision": str(batch.revision if batch else delivery.revision),
         }
         headers.pop("Nats-Expected-Last-Subject-Sequence", None)
         headers.pop("Nats-Expected-Last-Subject-Sequence-Subject", None)

@@ -1,0 +1,1 @@
+"""Bytes become text with places, text becomes passages, passages are validated; all of it in processes that may die."""

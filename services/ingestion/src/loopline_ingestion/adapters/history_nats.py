@@ -1,0 +1,102 @@
+"""The stream of document facts, over NATS."""
+
+from loopline.ingestion.v1 import events_pb2 as events
+from loopline_contracts.channels import (
+    DOCUMENT_ACCEPTED,
+    DOCUMENT_CHUNKED,
+    DOCUMENT_DELETED,
+    DOCUMENT_READERS_CHANGED,
+    INGESTION_EXTRACT,
+    PLAN_ADDED,
+)
+from loopline_ingestion import facts
+from loopline_ingestion.model import Collection, Document
+from loopline_ingestion.ports import Change
+from loopline_nats.foreign import translated
+from loopline_nats.line import Fact, Heard, Line
+
+
+class HistoryNats:
+    """The port `History`."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def last(self, tenant: str, document_id: str) -> Change | None:
+        """See the port. Readers and upload of a version are those of its acceptance unless a later fact says otherwise."""
+        heard = await self._line.last_of(tenant, document_id)
+        return _change(heard) if heard else None
+
+    async def accept(self, document: Document, after: int) -> int:
+        """See the port."""
+        event_id = f"{document.document_id}/{document.version}/after-{after}"
+        body = facts.accepted(document)
+        return await self._line.say(
+            Fact(DOCUMENT_ACCEPTED, body, event_id, document.tenant, document.document_id), after=after
+        )
+
+    async def change_readers(self, document: Document, after: int) -> int:
+        """See the port."""
+        body = events.DocumentReadersChanged(
+            document_id=document.document_id,
+            collection=document.collection,
+            source=document.source,
+            version=document.version,
+            readers=document.readers,
+        )
+        event_id = f"{document.document_id}/readers/after-{after}"
+        return await self._line.say(
+            Fact(DOCUMENT_READERS_CHANGED, body, event_id, document.tenant, document.document_id), after=after
+        )
+
+    async def delete(self, document: Document, after: int) -> int:
+        """See the port."""
+        body = events.DocumentDeleted(
+            document_id=document.document_id, collection=document.collection, source=document.source
+        )
+        event_id = f"{document.document_id}/deleted/after-{after}"
+        return await self._line.say(
+            Fact(DOCUMENT_DELETED, body, event_id, document.tenant, document.document_id), after=after
+        )
+
+    async def plan(self, collection: Collection, number: int) -> int:
+        """See the port."""
+        event_id = f"{collection.tenant}/{collection.name}/{collection.index_version}/{number}"
+        return await self._line.say(Fact(PLAN_ADDED, facts.planned(collection), event_id, collection.tenant))
+
+    async def work_again(self, document: Document, attempt: int) -> None:
+        """See the port."""
+        heard = await self._line.at(DOCUMENT_ACCEPTED.stream, document.revision)
+        if heard:
+            await self._line.replay(INGESTION_EXTRACT, heard, number=f"again-{attempt}")
+
+    async def under_way(self, document: Document) -> bool:
+        """See the port."""
+        with translated("the place of ingestion-extract"):
+            durable = await self._line.jetstream.consumer_info(INGESTION_EXTRACT.stream, INGESTION_EXTRACT.name)
+        worked_up_to = durable.ack_floor.stream_seq if durable.ack_floor else 0
+        if document.revision > worked_up_to:
+            return True
+        batch = await self._line.last_on(DOCUMENT_CHUNKED, document.tenant, document.document_id)
+        event = batch.event if batch else None
+        return isinstance(event, events.DocumentChunked) and event.batch.revision == document.revision
+
+
+def _change(heard: Heard) -> Change:
+    event, delivery = heard.event, heard.delivery
+    match event:
+        case events.DocumentAccepted():
+            return Change(
+                delivery.event,
+                delivery.sequence,
+                delivery.revision,
+                event.version,
+                tuple(event.readers),
+                event.upload_id,
+            )
+        case events.DocumentReadersChanged():
+            return Change(delivery.event, delivery.sequence, delivery.revision, event.version, tuple(event.readers))
+        case events.DocumentRejected():
+            return Change(delivery.event, delivery.sequence, event.revision, event.version)
+        case _:
+            return Change(delivery.event, delivery.sequence, delivery.revision)

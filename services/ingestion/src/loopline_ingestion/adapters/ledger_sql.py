@@ -1,0 +1,303 @@
+"""The ledger in SQL, through SQLAlchemy: SQLite here, PostgreSQL where there are several replicas."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, delete, event, func, or_, select, tuple_, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from loopline_ingestion.adapters.ledger_tables import BATCHES, COLLECTIONS, DOCUMENTS, METADATA
+from loopline_ingestion.model import Collection, Cutting, Document, Model, Plan, Reason, State
+from loopline_runtime.errors import Unavailable
+
+SETTLED = [state.value for state in State if state.settled]
+
+
+class LedgerSql:
+    """The port `Ledger`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        # SQLite has one writer; waiting here is better than being refused there.
+        self._writing: AbstractAsyncContextManager[object] = (
+            asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, url: str) -> AsyncIterator["LedgerSql"]:
+        """Connects and makes the tables that are missing."""
+        engine = create_async_engine(url)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine.sync_engine, "connect", _pragmas)
+        ledger = cls(engine)
+        try:
+            async with ledger._transaction() as db:
+                await db.run_sync(METADATA.create_all)
+            yield ledger
+        finally:
+            await engine.dispose()
+
+    async def ready(self) -> None:
+        """Unavailable while the database does not answer."""
+        await self.highest_revision()
+
+    async def accepted(self, document: Document) -> None:
+        """See the port."""
+        async with self._transaction() as db:
+            found = await self._locked(db, document.tenant, document.document_id)
+            if found is not None and found.revision >= document.revision:
+                return
+            readers_since = document.revision
+            readers = list(document.readers)
+            if found is not None and found.readers_since > document.revision:
+                readers, readers_since = found.readers, found.readers_since
+            values = {
+                **asdict(document),
+                "state": document.state.value,
+                "reasons": [],
+                "batch_count": 0,
+                "metadata": dict(document.metadata),
+                "readers": readers,
+                "readers_since": readers_since,
+            }
+            for derived in ("batches_indexed", "chunk_count"):
+                values.pop(derived)
+            await self._put(db, found is None, document.tenant, document.document_id, values)
+            await db.execute(delete(BATCHES).where(_batches_of(document.tenant, document.document_id)))
+
+    async def readers_changed(self, tenant: str, document_id: str, readers: tuple[str, ...], sequence: int) -> None:
+        """See the port."""
+        async with self._transaction() as db:
+            await db.execute(
+                update(DOCUMENTS)
+                .where(_is(tenant, document_id), DOCUMENTS.c.readers_since < sequence)
+                .values(readers=list(readers), readers_since=sequence)
+            )
+
+    async def deleted(self, tenant: str, document_id: str, revision: int, at: datetime) -> None:
+        """See the port."""
+        async with self._transaction() as db:
+            await db.execute(
+                update(DOCUMENTS)
+                .where(_is(tenant, document_id), DOCUMENTS.c.revision < revision)
+                .values(state=State.DELETED.value, revision=revision, changed_at=at, reasons=[], upload_id="")
+            )
+
+    async def failed(
+        self, tenant: str, document_id: str, revision: int, state: State, reasons: Sequence[Reason], at: datetime
+    ) -> None:
+        """See the port."""
+        async with self._transaction() as db:
+            await db.execute(
+                update(DOCUMENTS)
+                .where(
+                    _is(tenant, document_id),
+                    DOCUMENTS.c.revision == revision,
+                    DOCUMENTS.c.state != State.INDEXED.value,
+                )
+                .values(state=state.value, reasons=[asdict(reason) for reason in reasons], changed_at=at)
+            )
+
+    async def indexed(
+        self, tenant: str, document_id: str, revision: int, batch: int, batch_count: int, chunks: int, at: datetime
+    ) -> None:
+        """See the port."""
+        async with self._transaction() as db:
+            found = await self._locked(db, tenant, document_id)
+            if found is None or found.revision != revision or found.state == State.DELETED.value:
+                return
+            which = and_(_batches_of(tenant, document_id), BATCHES.c.number == batch)
+            if (await db.execute(select(BATCHES.c.number).where(which))).first() is None:
+                values = {"tenant": tenant, "document_id": document_id, "number": batch}
+                await db.execute(BATCHES.insert().values(**values, revision=revision, chunks=chunks))
+            seen = await db.scalar(select(func.count()).where(_batches_of(tenant, document_id)))
+            state = State.INDEXED if seen == batch_count else State.INDEXING
+            await db.execute(
+                update(DOCUMENTS)
+                .where(_is(tenant, document_id))
+                .values(state=state.value, batch_count=batch_count, reasons=[], changed_at=at)
+            )
+
+    async def touched(self, tenant: str, document_id: str, at: datetime) -> None:
+        """See the port."""
+        async with self._transaction() as db:
+            await db.execute(update(DOCUMENTS).where(_is(tenant, document_id)).values(changed_at=at))
+
+    async def document(self, tenant: str, document_id: str) -> Document | None:
+        """See the port."""
+        rows = await self._read(_documents().where(_is(tenant, document_id)))
+        return _document(rows[0]) if rows else None
+
+    async def documents(
+        self, tenant: str, collection: str, states: Sequence[State], prefix: str, after: str, limit: int
+    ) -> list[Document]:
+        """See the port."""
+        query = _documents().where(DOCUMENTS.c.tenant == tenant)
+        if collection:
+            query = query.where(DOCUMENTS.c.collection == collection)
+        if states:
+            query = query.where(DOCUMENTS.c.state.in_([state.value for state in states]))
+        if prefix:
+            query = query.where(DOCUMENTS.c.source.startswith(prefix, autoescape=True))
+        if after:
+            source, _, document_id = after.partition("\0")
+            query = query.where(tuple_(DOCUMENTS.c.source, DOCUMENTS.c.document_id) > (source, document_id))
+        ordered = query.order_by(DOCUMENTS.c.source, DOCUMENTS.c.document_id).limit(limit)
+        return [_document(row) for row in await self._read(ordered)]
+
+    async def stuck(self, before: datetime, limit: int) -> list[Document]:
+        """See the port."""
+        query = _documents().where(DOCUMENTS.c.state.not_in(SETTLED), DOCUMENTS.c.changed_at < before)
+        return [_document(row) for row in await self._read(query.order_by(DOCUMENTS.c.changed_at).limit(limit))]
+
+    async def uploads_named(self, names: Sequence[str]) -> set[str]:
+        """See the port."""
+        found: set[str] = set()
+        for start in range(0, len(names), 500):
+            part = names[start : start + 500]
+            rows = await self._read(select(DOCUMENTS.c.upload_id).where(DOCUMENTS.c.upload_id.in_(part)))
+            found |= {row.upload_id for row in rows}
+        return found
+
+    async def planned(self, collection: Collection) -> None:
+        """See the port."""
+        which = and_(COLLECTIONS.c.tenant == collection.tenant, COLLECTIONS.c.name == collection.name)
+        values = {
+            "index_version": collection.index_version,
+            "plan": asdict(collection.plan),
+            "expectations_json": collection.expectations_json,
+            "revision": collection.revision,
+        }
+        async with self._transaction() as db:
+            found = (await db.execute(select(COLLECTIONS.c.revision).where(which).with_for_update())).first()
+            if found is None:
+                await db.execute(COLLECTIONS.insert().values(tenant=collection.tenant, name=collection.name, **values))
+            elif found.revision < collection.revision:
+                await db.execute(update(COLLECTIONS).where(which).values(**values))
+
+    async def collection(self, tenant: str, name: str) -> Collection | None:
+        """See the port."""
+        rows = await self._read(_collections().where(COLLECTIONS.c.tenant == tenant, COLLECTIONS.c.name == name))
+        return _collection(rows[0]) if rows else None
+
+    async def collections(self, tenant: str) -> list[Collection]:
+        """See the port."""
+        rows = await self._read(_collections().where(COLLECTIONS.c.tenant == tenant).order_by(COLLECTIONS.c.name))
+        return [_collection(row) for row in rows]
+
+    async def highest_revision(self) -> int:
+        """See the port."""
+        rows = await self._read(
+            select(func.coalesce(func.max(DOCUMENTS.c.revision), 0).label("documents")).add_columns(
+                select(func.coalesce(func.max(COLLECTIONS.c.revision), 0)).scalar_subquery().label("collections")
+            )
+        )
+        return max(int(rows[0].documents), int(rows[0].collections))
+
+    async def _locked(self, db: AsyncConnection, tenant: str, document_id: str) -> Row[Any] | None:
+        query = select(DOCUMENTS).where(_is(tenant, document_id)).with_for_update()
+        return (await db.execute(query)).first()
+
+    async def _put(self, db: AsyncConnection, new: bool, tenant: str, document_id: str, values: dict[str, Any]) -> None:
+        if new:
+            await db.execute(DOCUMENTS.insert().values(**values))
+        else:
+            await db.execute(update(DOCUMENTS).where(_is(tenant, document_id)).values(**values))
+
+    async def _read(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        try:
+            async with self._engine.connect() as db:
+                rows: Sequence[Row[Any]] = (await db.execute(query)).all()
+                return rows
+        except (SQLAlchemyError, OSError) as error:
+            raise _told(error) from error
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._writing, self._engine.begin() as db:
+                yield db
+        except (SQLAlchemyError, OSError) as error:
+            raise _told(error) from error
+
+
+def _told(error: Exception) -> Unavailable:
+    """Every failure of the database passes; a rival's insert too, which the next try finds done."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    what = "somebody wrote the same row" if isinstance(error, IntegrityError) else "the ledger does not answer"
+    return Unavailable(f"{what}: {cause}", reason="LEDGER_UNAVAILABLE")
+
+
+def _pragmas(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = wal", "synchronous = full", "busy_timeout = 10000"):
+        cursor.execute(f"pragma {pragma}")
+    cursor.close()
+
+
+def _is(tenant: str, document_id: str) -> Any:
+    return and_(DOCUMENTS.c.tenant == tenant, DOCUMENTS.c.document_id == document_id)
+
+
+def _batches_of(tenant: str, document_id: str) -> Any:
+    return and_(BATCHES.c.tenant == tenant, BATCHES.c.document_id == document_id)
+
+
+def _documents() -> Select[Any]:
+    """Documents with what their batches add up to."""
+    mine = and_(BATCHES.c.tenant == DOCUMENTS.c.tenant, BATCHES.c.document_id == DOCUMENTS.c.document_id)
+    return select(
+        DOCUMENTS,
+        select(func.count()).where(mine).scalar_subquery().label("batches_indexed"),
+        select(func.coalesce(func.sum(BATCHES.c.chunks), 0)).where(mine).scalar_subquery().label("chunk_count"),
+    )
+
+
+def _collections() -> Select[Any]:
+    counted = select(func.count()).where(
+        DOCUMENTS.c.tenant == COLLECTIONS.c.tenant,
+        DOCUMENTS.c.collection == COLLECTIONS.c.name,
+        or_(DOCUMENTS.c.state != State.DELETED.value),
+    )
+    return select(COLLECTIONS, counted.scalar_subquery().label("document_count"))
+
+
+def _document(row: Row[Any]) -> Document:
+    return Document(
+        tenant=row.tenant,
+        document_id=row.document_id,
+        collection=row.collection,
+        source=row.source,
+        version=row.version,
+        revision=row.revision,
+        state=State(row.state),
+        accepted_at=_utc(row.accepted_at),
+        changed_at=_utc(row.changed_at),
+        reasons=tuple(Reason(**reason) for reason in row.reasons),
+        batches_indexed=row.batches_indexed,
+        batch_count=row.batch_count,
+        chunk_count=row.chunk_count,
+        size_bytes=row.size_bytes,
+        content_type=row.content_type,
+        upload_id=row.upload_id,
+        metadata=row.metadata,
+        readers=tuple(row.readers),
+    )
+
+
+def _collection(row: Row[Any]) -> Collection:
+    plan = Plan(Cutting(**row.plan["cutting"]), Model(**row.plan["model"]))
+    return Collection(
+        row.tenant, row.name, row.index_version, plan, row.expectations_json, row.revision, row.document_count
+    )
+
+
+def _utc(when: datetime) -> datetime:
+    """SQLite forgets the zone."""
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -1,0 +1,51 @@
+"""The tables of the ledger. It is a read model: when they change, it is dropped and rebuilt from the streams."""
+
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, Integer, MetaData, String, Table, Text
+
+METADATA = MetaData()
+
+DOCUMENTS = Table(
+    "documents",
+    METADATA,
+    Column("tenant", String(63), primary_key=True),
+    Column("document_id", String(64), primary_key=True),
+    Column("collection", String(63), nullable=False),
+    Column("source", String(1024), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("accepted_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("batch_count", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("content_type", String(255), nullable=False),
+    Column("upload_id", String(64), nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("readers", JSON, nullable=False),
+    Column("readers_since", BigInteger, nullable=False),
+    Index("documents_by_source", "tenant", "collection", "source", "document_id"),
+    Index("documents_by_state", "state", "changed_at"),
+    Index("documents_by_upload", "upload_id"),
+)
+
+BATCHES = Table(
+    "batches",
+    METADATA,
+    Column("tenant", String(63), primary_key=True),
+    Column("document_id", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("chunks", Integer, nullable=False),
+)
+
+COLLECTIONS = Table(
+    "collections",
+    METADATA,
+    Column("tenant", String(63), primary_key=True),
+    Column("name", String(63), primary_key=True),
+    Column("index_version", String(63), nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("expectations_json", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)

@@ -1,0 +1,30 @@
+"""Raw bytes in the object store beside the bus."""
+
+from collections.abc import AsyncIterator
+
+from loopline_ingestion.ports import Stored, Upload
+from loopline_nats.objects import Objects
+
+
+class UploadsObjects:
+    """The port `Uploads`."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    async def put(self, name: str, parts: AsyncIterator[bytes]) -> Stored:
+        """See the port."""
+        stored = await self._objects.put(name, parts)
+        return Stored(stored.size_bytes, stored.sha256)
+
+    def get(self, name: str) -> AsyncIterator[bytes]:
+        """See the port."""
+        return self._objects.get(name)
+
+    async def delete(self, name: str) -> None:
+        """See the port."""
+        await self._objects.delete(name)
+
+    async def all(self) -> list[Upload]:
+        """See the port."""
+        return [Upload(named.name, named.age_s) for named in await self._objects.names()]

@@ -1,0 +1,112 @@
+"""Facts in, facts out."""
+
+from collections.abc import AsyncIterator
+
+import structlog
+
+from loopline.ingestion.v1 import events_pb2 as messages
+from loopline.retrieval.v1.events_pb2 import ChunksIndexed
+from loopline_contracts.channels import (
+    DOCUMENT_CHUNKED,
+    DOCUMENT_REJECTED,
+    INGESTION_EXTRACT,
+    INGESTION_FAILURES,
+    INGESTION_LEDGER,
+    INGESTION_PROGRESS,
+)
+from loopline_ingestion import facts
+from loopline_ingestion.app import Working
+from loopline_ingestion.model import Reason, Refused, State
+from loopline_ingestion.ports import Ledger
+from loopline_nats.fetching import Probe
+from loopline_nats.line import Delivery, Fact, Line
+
+Change = (
+    messages.DocumentAccepted
+    | messages.DocumentReadersChanged
+    | messages.DocumentRejected
+    | messages.DocumentDeleted
+    | messages.PlanAdded
+)
+Said = Fact[messages.DocumentChunked] | Fact[messages.DocumentRejected]
+
+
+def bind(line: Line, working: Working, ledger: Ledger, ledger_ready: Probe, worker_ready: Probe) -> None:
+    """Work on documents, and the read model, each with a place of its own."""
+
+    @line.hears(INGESTION_EXTRACT, probe=worker_ready)
+    async def extract(event: messages.DocumentAccepted, delivery: Delivery) -> AsyncIterator[Said]:
+        document = facts.document_of(event, delivery)
+        result = await working.work(document)
+        base = f"{document.document_id}/{document.revision}"
+        if result is None:
+            return
+        if isinstance(result, Refused):
+            body = facts.rejected(document, result.reasons)
+            event_id = f"{base}/rejected{delivery.replay_suffix}"
+            yield Fact(DOCUMENT_REJECTED, body, event_id, document.tenant, document.document_id)
+            return
+        for number, cuts in enumerate(result.batches):
+            batch = facts.chunked(document, result.collection, result.title, number, len(result.batches), cuts)
+            event_id = f"{base}/{result.collection.index_version}/{number}{delivery.replay_suffix}"
+            yield Fact(DOCUMENT_CHUNKED, batch, event_id, document.tenant, document.document_id)
+
+    @line.hears(INGESTION_LEDGER, probe=ledger_ready)
+    async def note(event: Change, delivery: Delivery) -> None:
+        await noted(ledger, event, delivery)
+
+    @line.hears(INGESTION_PROGRESS, probe=ledger_ready)
+    async def progress(event: ChunksIndexed, delivery: Delivery) -> None:
+        await progressed(ledger, event, delivery)
+
+    @line.hears(INGESTION_FAILURES, probe=ledger_ready)
+    async def failure(_: None, delivery: Delivery) -> None:
+        await buried(ledger, delivery)
+
+
+async def noted(ledger: Ledger, event: Change, delivery: Delivery) -> None:
+    """A fact about a document or a collection goes into the ledger."""
+    match event:
+        case messages.DocumentAccepted():
+            await ledger.accepted(facts.document_of(event, delivery))
+        case messages.DocumentReadersChanged():
+            await ledger.readers_changed(delivery.tenant, event.document_id, tuple(event.readers), delivery.sequence)
+        case messages.DocumentRejected():
+            reasons = facts.reasons_of(event)
+            await ledger.failed(
+                delivery.tenant, event.document_id, event.revision, State.REJECTED, reasons, delivery.time
+            )
+        case messages.DocumentDeleted():
+            await ledger.deleted(delivery.tenant, event.document_id, delivery.revision, delivery.time)
+        case messages.PlanAdded():
+            await ledger.planned(facts.collection_of(event, delivery))
+
+
+async def progressed(ledger: Ledger, event: ChunksIndexed, delivery: Delivery) -> None:
+    """A batch is in the index."""
+    batch = event.batch
+    await ledger.indexed(
+        delivery.tenant,
+        batch.document_id,
+        batch.revision,
+        batch.number,
+        batch.batch_count,
+        event.chunk_count,
+        delivery.time,
+    )
+
+
+async def buried(ledger: Ledger, delivery: Delivery) -> None:
+    """One of a document's messages lies in the dead letters."""
+    headers = delivery.headers
+    origin = headers.get("loopline-origin-subject", "").split(".")
+    if len(origin) < 6:  # not about a document
+        return
+    text = headers.get("loopline-error", "")
+    durable = headers.get("loopline-durable", "")
+    structlog.get_logger(__name__).warning("a message of a document is in the dead letters", durable=durable)
+    reasons = (
+        Reason(headers.get("loopline-reason", "FAILED"), f"{durable}: {text} (dead letter {delivery.sequence})"),
+    )
+    revision = int(headers.get("loopline-document-revision", "0") or 0) or delivery.revision
+    await ledger.failed(delivery.tenant, origin[5], revision, State.FAILED, reasons, delivery.time)

@@ -1,0 +1,99 @@
+"""Puts the service together: settings, the ledger, the worker, the app, its two doors."""
+
+import asyncio
+import itertools
+
+import structlog
+
+from loopline.ingestion.v1.ingestion_service_pb2_grpc import add_IngestionServiceServicer_to_server
+from loopline_grpc.server import Door, serving
+from loopline_ingestion import events
+from loopline_ingestion.adapters.extraction.pool import WorkerPool
+from loopline_ingestion.adapters.history_nats import HistoryNats
+from loopline_ingestion.adapters.ledger_sql import LedgerSql
+from loopline_ingestion.adapters.uploads_objects import UploadsObjects
+from loopline_ingestion.app import Collections, Documents, Sweeping, Working
+from loopline_ingestion.rebuilding import rebuilt
+from loopline_ingestion.rpc import IngestionRpc
+from loopline_ingestion.settings import Settings
+from loopline_nats.access import KeyRing
+from loopline_nats.line import Line, open_line
+from loopline_nats.objects import Objects
+from loopline_runtime.errors import LooplineError
+from loopline_runtime.lifecycle import background, run, until_stopped
+from loopline_runtime.telemetry import start_telemetry
+
+SERVICE = "loopline.ingestion.v1.IngestionService"
+TIDY_EVERY = 120
+log = structlog.get_logger(__name__)
+
+
+def pool_of(settings: Settings) -> WorkerPool:
+    """The worker with its limits."""
+    limits = settings.extraction
+    return WorkerPool(
+        limits.tokenizer,
+        seconds=limits.seconds,
+        memory_bytes=limits.memory_mb * 2**20,
+        most_characters=limits.most_characters,
+        at_once=limits.at_once,
+    )
+
+
+async def sweep(sweeping: Sweeping, every_s: float) -> None:
+    """Keeps order, without end; a dependency that is away is tried again the next time."""
+    for turn in itertools.count():
+        await asyncio.sleep(every_s)
+        try:
+            await sweeping.remake()
+            if turn % TIDY_EVERY == 0:
+                await sweeping.tidy()
+        except LooplineError as error:
+            log.warning("keeping order is put off", error=str(error))
+
+
+async def serve() -> None:
+    """Runs until it is told to stop."""
+    settings = Settings()
+    with start_telemetry(settings.telemetry, "ingestion") as telemetry:
+        async with (
+            pool_of(settings).running() as pool,
+            LedgerSql.opened(settings.ledger.url) as ledger,
+            open_line(settings.nats, "ingestion") as line,
+            KeyRing.watching(line) as keys,
+        ):
+            telemetry.liveness(line.ailment)
+            await open_doors(settings, pool, ledger, line, keys)
+
+
+async def open_doors(settings: Settings, pool: WorkerPool, ledger: LedgerSql, line: Line, keys: KeyRing) -> None:
+    """The app over its adapters, and the two doors before it."""
+    await rebuilt(line, ledger)
+    uploads, history = UploadsObjects(Objects(line)), HistoryNats(line)
+    collections = Collections(ledger, history, pool)
+    documents = Documents(ledger, history, uploads, collections, settings.uploads.most_bytes)
+    remake = settings.remake
+    sweeping = Sweeping(ledger, history, uploads, lost_after_s=remake.lost_after_s, aged_after_s=remake.aged_after_s)
+    events.bind(line, Working(uploads, history, pool, collections), ledger, ledger.ready, pool.ready)
+
+    async def ready() -> None:
+        await ledger.ready()
+        await line.ready()
+
+    door = Door(add_IngestionServiceServicer_to_server, IngestionRpc(documents, collections), SERVICE)
+    ring = keys if settings.access.mode == "keys" else None
+    async with (
+        background(sweep(sweeping, remake.every_s), name="sweep"),
+        serving(settings.grpc, keys=ring, doors=[door], ready={SERVICE: ready}),
+    ):
+        await line.start()
+        await until_stopped()
+
+
+def main() -> None:
+    """The command `loopline-ingestion`."""
+    run(serve)
+
+
+if __name__ == "__main__":
+    main()

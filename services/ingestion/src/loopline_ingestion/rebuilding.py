@@ -1,0 +1,67 @@
+"""The ledger is made again from the streams when it is empty; it must never be ahead of them."""
+
+from collections.abc import AsyncIterator
+
+import structlog
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.api import ConsumerConfig, DeliverPolicy
+
+from loopline_contracts.channels import DEAD_LETTER_STREAM, DOCUMENT_ACCEPTED, PLAN_ADDED
+from loopline_contracts.streams import STREAM_BY_NAME
+from loopline_ingestion.events import buried, noted, progressed
+from loopline_ingestion.ports import Ledger
+from loopline_nats.codec import decode
+from loopline_nats.envelope import Delivery, received
+from loopline_nats.foreign import translated
+from loopline_nats.line import Line
+from loopline_runtime.errors import Invalid, Rejected
+
+log = structlog.get_logger(__name__)
+PART = 256
+
+
+async def rebuilt(line: Line, ledger: Ledger) -> None:
+    """Fills an empty ledger; Rejected when it knows more than the stream, which then was restored or made anew."""
+    with translated("stream INGESTION"):
+        state = (await line.jetstream.stream_info(DOCUMENT_ACCEPTED.stream)).state
+    highest = await ledger.highest_revision()
+    if highest > state.last_seq:
+        raise Rejected(
+            f"the ledger has seen revision {highest}, but stream INGESTION ends at {state.last_seq}: it was restored or made anew. "
+            f"Move it on with `nats stream purge INGESTION --seq {highest + 1}`, or drop the ledger to rebuild it",
+            reason="STREAM_BEHIND",
+        )
+    if highest or not state.messages:
+        return
+    log.info("the ledger is empty and is rebuilt", facts=state.messages)
+    async for subject, data, delivery in _all(line, PLAN_ADDED.stream):
+        try:
+            await noted(ledger, decode(subject, data), delivery)  # type: ignore[arg-type]
+        except Invalid as error:
+            log.warning("a message is no fact and is passed over", sequence=delivery.sequence, error=str(error))
+    async for _, __, delivery in _all(line, DEAD_LETTER_STREAM):
+        await buried(ledger, delivery)
+    async for subject, data, delivery in _all(line, "RETRIEVAL"):
+        await progressed(ledger, decode(subject, data), delivery)  # type: ignore[arg-type]
+
+
+async def _all(line: Line, stream: str) -> AsyncIterator[tuple[str, bytes, Delivery]]:
+    """Every fact of a stream, in order; replays are left out."""
+    with translated(f"stream {stream}"):
+        last = (await line.jetstream.stream_info(stream)).state.last_seq
+        facts = [subject for subject in STREAM_BY_NAME[stream].subjects if not subject.startswith("loopline.replay")]
+        config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL, filter_subjects=facts, inactive_threshold=60)
+        reading = await line.jetstream.pull_subscribe("", stream=stream, config=config)
+    seen = 0
+    while seen < last:
+        try:
+            with translated(f"stream {stream}"):
+                part = await reading.fetch(PART, timeout=2)
+        except NatsTimeoutError:
+            break
+        for message in part:
+            delivery = received(message)
+            seen = delivery.sequence
+            yield message.subject, message.data, delivery
+            await message.ack()
+    await reading.unsubscribe()

@@ -1,0 +1,152 @@
+"""Documents and questions about them in, answers out."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from loopline.ingestion.v1 import events_pb2 as events
+from loopline.ingestion.v1 import ingestion_service_pb2 as messages
+from loopline.ingestion.v1.ingestion_service_pb2_grpc import IngestionServiceServicer
+from loopline_grpc.access import caller
+from loopline_ingestion import facts
+from loopline_ingestion.app import Collections, Documents
+from loopline_ingestion.model import Collection, Document, Header, State
+from loopline_runtime.errors import Invalid
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_STATES = {state: messages.DocumentState.Value(f"DOCUMENT_STATE_{state.name}") for state in State}
+_STATE_OF = {value: state for state, value in _STATES.items()}
+
+
+class IngestionRpc(IngestionServiceServicer):
+    """The door for callers."""
+
+    def __init__(self, documents: Documents, collections: Collections) -> None:
+        self._documents = documents
+        self._collections = collections
+
+    async def SubmitDocument(
+        self, request_iterator: AsyncIterator[messages.SubmitDocumentRequest], context: Context
+    ) -> messages.SubmitDocumentResponse:
+        first = await anext(aiter(request_iterator), None)
+        if first is None or first.WhichOneof("part") != "header":
+            raise Invalid("the first part of an upload is its header", field="header")
+        accepted = await self._documents.submit(caller().tenant, _header(first.header), _parts(request_iterator))
+        document = accepted.document
+        return messages.SubmitDocumentResponse(
+            document_id=document.document_id,
+            revision=document.revision,
+            version=document.version,
+            state=_STATES[document.state],
+            unchanged=accepted.unchanged,
+        )
+
+    async def GetDocument(self, request: messages.GetDocumentRequest, context: Context) -> messages.GetDocumentResponse:
+        tenant = caller().tenant
+        if request.document_id:
+            document = await self._documents.get(tenant, request.document_id)
+        else:
+            document = await self._documents.at(tenant, request.collection, request.source)
+        return messages.GetDocumentResponse(document=_document(document))
+
+    async def ReadDocument(
+        self, request: messages.ReadDocumentRequest, context: Context
+    ) -> AsyncIterator[messages.ReadDocumentResponse]:
+        document, parts = await self._documents.original(caller().tenant, request.document_id)
+        yield messages.ReadDocumentResponse(document=_document(document))
+        async for part in parts:
+            yield messages.ReadDocumentResponse(data=part)
+
+    async def ListDocuments(
+        self, request: messages.ListDocumentsRequest, context: Context
+    ) -> messages.ListDocumentsResponse:
+        states = [_STATE_OF[state] for state in request.states if state in _STATE_OF]
+        page = await self._documents.page(
+            caller().tenant, request.collection, states, request.source_prefix, request.page_size, request.page_token
+        )
+        full = len(page) == (request.page_size or 100)
+        token = f"{page[-1].source}\0{page[-1].document_id}" if full else ""
+        return messages.ListDocumentsResponse(documents=[_document(one) for one in page], next_page_token=token)
+
+    async def WatchDocuments(
+        self, request: messages.WatchDocumentsRequest, context: Context
+    ) -> AsyncIterator[messages.WatchDocumentsResponse]:
+        async for document in self._documents.watch(caller().tenant, request.document_ids):
+            yield messages.WatchDocumentsResponse(document=_document(document))
+
+    async def DeleteDocument(
+        self, request: messages.DeleteDocumentRequest, context: Context
+    ) -> messages.DeleteDocumentResponse:
+        document = await self._documents.delete(caller().tenant, request.document_id)
+        return messages.DeleteDocumentResponse(document_id=document.document_id, revision=document.revision)
+
+    async def PutCollection(
+        self, request: messages.PutCollectionRequest, context: Context
+    ) -> messages.PutCollectionResponse:
+        plan = facts.plan_of(request.plan) if request.HasField("plan") else None
+        made = await self._collections.put(caller().tenant, request.name, plan, request.settings.expectations_json)
+        return messages.PutCollectionResponse(collection=_collection(made))
+
+    async def GetCollection(
+        self, request: messages.GetCollectionRequest, context: Context
+    ) -> messages.GetCollectionResponse:
+        return messages.GetCollectionResponse(
+            collection=_collection(await self._collections.get(caller().tenant, request.name))
+        )
+
+    async def ListCollections(
+        self, request: messages.ListCollectionsRequest, context: Context
+    ) -> messages.ListCollectionsResponse:
+        found = await self._collections.all(caller().tenant)
+        return messages.ListCollectionsResponse(collections=[_collection(one) for one in found])
+
+
+def _header(header: messages.DocumentHeader) -> Header:
+    return Header(
+        header.collection or "default",
+        header.source,
+        header.content_type,
+        dict(header.metadata),
+        tuple(header.readers),
+        header.size_bytes,
+    )
+
+
+async def _parts(requests: AsyncIterator[messages.SubmitDocumentRequest]) -> AsyncIterator[bytes]:
+    async for request in requests:
+        if request.WhichOneof("part") != "data":
+            raise Invalid("after the header, an upload has only data", field="header")
+        yield request.data
+
+
+def _document(document: Document) -> messages.Document:
+    made = messages.Document(
+        document_id=document.document_id,
+        collection=document.collection,
+        source=document.source,
+        version=document.version,
+        revision=document.revision,
+        state=_STATES[document.state],
+        reasons=[events.Reason(code=reason.code, text=reason.text) for reason in document.reasons],
+        batches_indexed=document.batches_indexed,
+        batch_count=document.batch_count,
+        chunk_count=document.chunk_count,
+        size_bytes=document.size_bytes,
+        content_type=document.content_type,
+        metadata=document.metadata,
+        readers=document.readers,
+    )
+    made.accepted_at.FromDatetime(document.accepted_at)
+    made.changed_at.FromDatetime(document.changed_at)
+    return made
+
+
+def _collection(collection: Collection) -> messages.Collection:
+    return messages.Collection(
+        name=collection.name,
+        index_version=collection.index_version,
+        plan=facts.plan(collection.plan),
+        settings=events.CollectionSettings(expectations_json=collection.expectations_json),
+        document_count=collection.document_count,
+    )

@@ -1,0 +1,50 @@
+"""What can be tuned without a build."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from loopline_runtime.settings import Group, ServiceSettings
+
+
+class Ledger(Group):
+    """The read model; SQLite for one process, PostgreSQL for several: sqlite+aiosqlite:///path or postgresql+asyncpg://..."""
+
+    url: str
+
+
+class Extraction(Group):
+    """Limits of one document, in the worker's child."""
+
+    # tokenizer.json of the embedding model.
+    tokenizer: Path
+    seconds: float = 60.0
+    memory_mb: int = 1536
+    # Extracted text beyond this is rejected with the figure.
+    most_characters: int = 5_000_000
+    at_once: int = Field(default=2, ge=1)
+
+
+class Uploads(Group):
+    """What a caller may send."""
+
+    most_bytes: int = 100 * 1024 * 1024
+
+
+class Remake(Group):
+    """When batches that were lost are made again."""
+
+    # Nothing moved for this long and no batch is left in the stream.
+    lost_after_s: float = 60.0
+    # Not indexed for half the life of a batch, whatever the stream holds.
+    aged_after_s: float = 43_200.0
+    every_s: float = 5.0
+
+
+class Settings(ServiceSettings):
+    """Everything; LEDGER__URL and EXTRACTION__TOKENIZER must be set."""
+
+    ledger: Ledger
+    extraction: Extraction
+    uploads: Uploads = Uploads()
+    remake: Remake = Remake()
