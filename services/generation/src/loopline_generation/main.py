@@ -1,0 +1,83 @@
+"""Puts the service together: settings, adapters, the app, its door and what it says."""
+
+import asyncio
+import time
+
+import structlog
+
+from loopline.generation.v1.generation_service_pb2_grpc import add_GenerationServiceServicer_to_server
+from loopline_generation import events
+from loopline_generation.adapters.chat_openai import OpenAiChat
+from loopline_generation.adapters.prompts_files import PromptFiles
+from loopline_generation.adapters.records_sql import RecordsSql
+from loopline_generation.adapters.retrieval_grpc import EmbedderGrpc, SearcherGrpc
+from loopline_generation.app import Answering
+from loopline_generation.rpc import GenerationRpc
+from loopline_generation.settings import Settings
+from loopline_generation.spool import Spool
+from loopline_grpc.client import connect
+from loopline_grpc.server import Door, serving
+from loopline_nats.access import KeyRing
+from loopline_nats.line import open_line
+from loopline_runtime.errors import LooplineError
+from loopline_runtime.lifecycle import background, run, until_stopped
+from loopline_runtime.telemetry import start_telemetry
+
+SERVICE = "loopline.generation.v1.GenerationService"
+DAY_S, SWEEP_EVERY_S = 86_400.0, 3600.0
+# What is left of the grace for an answer's last words once it is told to end.
+LAST_WORDS_S = 3.0
+log = structlog.get_logger(__name__)
+
+
+async def sweep(records: RecordsSql, kept_days: float) -> None:
+    """Removes answers past their retention, without end."""
+    while True:
+        try:
+            await records.forget(time.time() - kept_days * DAY_S)
+        except LooplineError as error:
+            log.warning("old answers are not removed now", error=str(error))
+        await asyncio.sleep(SWEEP_EVERY_S)
+
+
+async def serve() -> None:
+    """Runs until it is told to stop."""
+    settings = Settings()
+    targets, tgi = settings.targets, settings.tgi
+    spool = Spool(settings.spool.path, settings.spool.most_bytes)
+    chat = OpenAiChat(tgi.url, key=tgi.key.get_secret_value(), timeout_s=tgi.timeout_s)
+    prompts = PromptFiles(settings.answers.prompts)
+    key = settings.access.key.get_secret_value()
+    with start_telemetry(settings.telemetry, "generation") as telemetry:
+        async with (
+            RecordsSql.opened(settings.answers.url) as records,
+            open_line(settings.nats, "generation") as line,
+            KeyRing.watching(line) as keys,
+            connect(targets.retrieval, key=key, timeout_s=targets.timeout_s) as retrieval,
+            connect(targets.embedding, key=key, timeout_s=targets.timeout_s) as embedding,
+        ):
+            answering = Answering(
+                SearcherGrpc(retrieval), EmbedderGrpc(embedding), chat, prompts, records, spool, settings.policy()
+            )
+            await answering.end_unfinished()
+            telemetry.liveness(line.ailment)
+            door = Door(add_GenerationServiceServicer_to_server, GenerationRpc(answering, records), SERVICE)
+            ready = {SERVICE: records.ready, "events": line.ready}
+            ring = keys if settings.access.mode == "keys" else None
+            async with (
+                background(events.announce(line, spool), name="announce"),
+                background(sweep(records, settings.answers.kept_days), name="sweep"),
+                serving(settings.grpc, keys=ring, doors=[door], ready=ready),
+            ):
+                await line.start()
+                await until_stopped()
+                answering.stop_within(max(0.0, settings.grpc.grace_s - LAST_WORDS_S))
+
+
+def main() -> None:
+    """The command `loopline-generation`."""
+    run(serve)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""What this service needs from the world."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from loopline_generation.model import Ask, Message, Record, Sampling, Searched, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Some of what a model says; usage and the model's name come when they are known."""
+
+    text: str = ""
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which model a server serves, as it says itself."""
+
+    name: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt file. `hash`: SHA-256 hex. Templates hold {{passages}} and {{question}}."""
+
+    name: str
+    version: str
+    hash: str
+    system: str
+    user: str
+
+
+class Searcher(Protocol):
+    """The retrieval service."""
+
+    async def search(self, ask: Ask, question: str, k: int) -> Searched:
+        """Passages, best first."""
+        ...
+
+
+class Embedder(Protocol):
+    """The embedding service."""
+
+    async def embed(self, texts: Sequence[str], model: str, revision: str) -> list[bytes]:
+        """Vectors of length 1, little-endian float32, in order."""
+        ...
+
+
+class Chat(Protocol):
+    """A language model."""
+
+    def stream(self, messages: Sequence[Message], model: str, sampling: Sampling) -> AsyncIterator[Delta]:
+        """What it says, bit by bit. Overloaded, Invalid, TimedOut or Unavailable, also in mid-stream. Closing it stops the model."""
+        ...
+
+    async def info(self) -> ModelInfo:
+        """Which model it is; empty when it does not say."""
+        ...
+
+
+class Prompts(Protocol):
+    """The prompt files."""
+
+    def get(self, name: str, version: str) -> Prompt:
+        """One; the newest when no version is named. Invalid when there is none."""
+        ...
+
+
+class Records(Protocol):
+    """Answers and conversations."""
+
+    async def put(self, record: Record) -> None:
+        """Keeps an answer as far as it has come."""
+        ...
+
+    async def get(self, tenant: str, answer_id: str) -> Record | None:
+        """One of a tenant's."""
+        ...
+
+    async def unfinished(self) -> list[Record]:
+        """Answers that were begun and not ended."""
+        ...
+
+    async def forget(self, before: float) -> int:
+        """Removes answers and turns older than a time (seconds since 1970)."""
+        ...
+
+    async def turns(self, tenant: str, conversation_id: str) -> list[Message]:
+        """A conversation, oldest first; empty when there is none."""
+        ...
+
+    async def add_turns(self, tenant: str, conversation_id: str, turns: Sequence[Message], at: float) -> None:
+        """Adds to a conversation."""
+        ...
+
+    async def forget_conversation(self, tenant: str, conversation_id: str) -> None:
+        """Removes it."""
+        ...
+
+
+class Announcer(Protocol):
+    """Who says answer_started and answer_finished, sooner or later; never waits for the bus."""
+
+    async def started(self, record: Record) -> None:
+        """An answer was begun."""
+        ...
+
+    async def finished(self, record: Record) -> None:
+        """An answer ended."""
+        ...
