@@ -10,6 +10,8 @@ from loopline_generation.model import Citation, Passage, Token
 
 # A model that says so many sentences nothing supports is not listened to any longer.
 MOST_UNSUPPORTED = 3
+# Fewer words than this make a heading or a label.
+MOST_HEADING = 4
 MARK = " (not in the sources)"
 Deltas = AsyncIterator[str]
 
@@ -33,16 +35,11 @@ class Checked:
 
 
 def quoted(best: Sequence[Scored], most: int, passages: Sequence[Passage], checked: Checked) -> list[str]:
-    """The best sentences verbatim, one a line, each with its number; those cited already are not repeated."""
-    given = {citation.quote for citation in checked.citations}
-    lines: list[str] = []
-    for one in best:
-        if len(lines) == most:
-            break
-        if one.sentence.text not in given:
-            checked.cite(passages, one.sentence)
-            lines.append(f"“{' '.join(one.sentence.text.split())}” [{one.sentence.number}]")
-    return lines
+    """The best sentences verbatim, one a line, each with its number. What is hardly a sentence (a heading) tells too little."""
+    telling = [one for one in best if len(one.sentence.text.split()) >= MOST_HEADING] or list(best)
+    for one in telling[:most]:
+        checked.cite(passages, one.sentence)
+    return [f"“{' '.join(one.sentence.text.split())}” [{one.sentence.number}]" for one in telling[:most]]
 
 
 async def plain(deltas: Deltas, passages: Sequence[Passage], checked: Checked) -> AsyncIterator[Token]:

@@ -1,0 +1,99 @@
+"""The processes of the local line: what is run, with which settings, and how it is seen to be ready."""
+
+import sys
+import sysconfig
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SERVICES = ("embedding", "retrieval", "ingestion", "generation")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How this line is started."""
+
+    home: Path
+    models: Path
+    engine: str = "chat"
+    grounding: str = "strict"
+    lost_after_s: float = 5.0
+
+    @property
+    def data(self) -> Path:
+        """What must survive."""
+        return self.home / "data"
+
+    @property
+    def logs(self) -> Path:
+        """What the processes say."""
+        return self.home / "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process. `port`: where it is asked; `metrics`: where `/livez` is, 0 when there is none."""
+
+    name: str
+    command: list[str]
+    port: int
+    metrics: int = 0
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def nats(options: Options, port: int) -> Part:
+    """The bus: JetStream, every message on disk before it is acknowledged."""
+    config = options.home / "nats.conf"
+    store = options.data / "nats"
+    config.write_text(
+        f'server_name: loopline\nhost: 127.0.0.1\nport: {port}\njetstream {{\n  store_dir: "{store}"\n  sync_interval: always\n}}\n'
+    )
+    binary = Path(sysconfig.get_path("scripts")) / "nats-server"
+    return Part("nats", [str(binary), "-c", str(config)], port)
+
+
+def model(options: Options, port: int) -> Part:
+    """The small language model."""
+    file = options.models / "SmolLM2-135M-Instruct" / "model.gguf"
+    command = [sys.executable, "-m", "loopline_local.model_server", "--model", str(file), "--port", str(port)]
+    return Part("model", command, port)
+
+
+def services(options: Options, ports: dict[str, int], service_key: str) -> list[Part]:
+    """The four services."""
+    folder, data = options.models / "all-MiniLM-L6-v2", options.data
+    target = {name: f"127.0.0.1:{ports[name]}" for name in SERVICES}
+    own: dict[str, dict[str, str]] = {
+        "embedding": {"MODEL__PATH": str(folder), "MODEL__CACHE": str(options.models / "graphs")},
+        "retrieval": {"INDEX__PATH": str(data / "index"), "EMBEDDING__TARGET": target["embedding"]},
+        "ingestion": {
+            "LEDGER__URL": f"sqlite+aiosqlite:///{data / 'ledger.db'}",
+            "EXTRACTION__TOKENIZER": str(folder / "tokenizer.json"),
+            "REMAKE__LOST_AFTER_S": str(options.lost_after_s),
+            "REMAKE__EVERY_S": "2",
+        },
+        "generation": {
+            "ANSWERS__URL": f"sqlite+aiosqlite:///{data / 'answers.db'}",
+            "ANSWERS__ENGINE": options.engine,
+            "ANSWERS__GROUNDING": options.grounding,
+            "SPOOL__PATH": str(data / "spool"),
+            "TARGETS__RETRIEVAL": target["retrieval"],
+            "TARGETS__EMBEDDING": target["embedding"],
+            "TGI__URL": f"http://127.0.0.1:{ports['model']}",
+        },
+    }
+    return [
+        Part(
+            name,
+            [sys.executable, "-m", f"loopline_{name}.main"],
+            ports[name],
+            ports[f"{name}-metrics"],
+            {
+                "NATS__URL": f"nats://127.0.0.1:{ports['nats']}",
+                "GRPC__PORT": str(ports[name]),
+                "ACCESS__KEY": service_key,
+                "TELEMETRY__METRICS_PORT": str(ports[f"{name}-metrics"]),
+                **own[name],
+            },
+        )
+        for name in SERVICES
+    ]

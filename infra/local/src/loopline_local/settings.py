@@ -1,0 +1,22 @@
+"""What the local line reads from the environment."""
+
+import os
+from pathlib import Path
+
+from loopline_client.settings import ClientSettings
+
+
+def home_of(given: Path | None) -> Path:
+    """The line's folder: as given, else LOOPLINE_HOME, else ~/.loopline."""
+    return (given or ClientSettings().home).expanduser().absolute()
+
+
+def models_of(home: Path) -> Path:
+    """Where the models lie: this project's `.models` when there is one, else a folder in the home."""
+    here = Path.cwd() / ".models"
+    return here if here.is_dir() else home / "models"
+
+
+def inherited(**added: str) -> dict[str, str]:
+    """The environment for a child: ours, with these in addition."""
+    return {**os.environ, **added}

@@ -1,0 +1,1 @@
+"""The `loopline` command: one file per group of commands."""

@@ -1,0 +1,63 @@
+"""Where the line is and who we are: from the environment, else from what `loopline up` wrote."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from loopline_runtime.errors import Unavailable
+
+NO_LINE = "no line is known here: run `loopline up`, or set LOOPLINE_KEY and LOOPLINE_INGESTION, LOOPLINE_RETRIEVAL, LOOPLINE_GENERATION"
+
+
+class Profile(BaseModel):
+    """Addresses (host:port), a key, the bus. `pids` and `metrics` only of a local line."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str = ""
+    nats_url: str = ""
+    targets: dict[str, str] = Field(default_factory=dict)
+    metrics: dict[str, int] = Field(default_factory=dict)
+    pids: dict[str, int] = Field(default_factory=dict)
+
+
+class ClientSettings(BaseSettings):
+    """LOOPLINE_HOME, LOOPLINE_KEY, ...: what is set here overrides the profile in the home folder."""
+
+    model_config = SettingsConfigDict(env_prefix="LOOPLINE_", frozen=True, extra="ignore")
+
+    home: Path = Path.home() / ".loopline"
+    key: str = ""
+    nats_url: str = ""
+    ingestion: str = ""
+    embedding: str = ""
+    retrieval: str = ""
+    generation: str = ""
+
+    @property
+    def profile_path(self) -> Path:
+        """What `loopline up` writes and `loopline down` removes."""
+        return self.home / "line.json"
+
+    def profile(self) -> Profile:
+        """The line to talk to. Unavailable when none is known."""
+        written: dict[str, Any] = {}
+        if self.profile_path.exists():
+            try:
+                written = Profile.model_validate(json.loads(self.profile_path.read_text())).model_dump()
+            except (ValidationError, json.JSONDecodeError) as error:
+                raise Unavailable(
+                    f"{self.profile_path} is unreadable: {error}; run `loopline down` and `up`"
+                ) from error
+        own = {name: getattr(self, name) for name in ("ingestion", "embedding", "retrieval", "generation")}
+        targets = {**written.get("targets", {}), **{name: target for name, target in own.items() if target}}
+        if not targets:
+            raise Unavailable(NO_LINE, reason="NO_LINE")
+        overrides = {
+            "key": self.key or written.get("key", ""),
+            "nats_url": self.nats_url or written.get("nats_url", ""),
+        }
+        return Profile(**{**written, **overrides, "targets": targets})
