@@ -38,7 +38,11 @@ async def embedding() -> AsyncIterator[Embedding]:
 
 async def test_callers_get_vectors_with_the_model_that_made_them(embedding: Embedding):
     door = Door(add_EmbeddingServiceServicer_to_server, EmbeddingRpc(embedding), SERVICE)
-    async with serving(Grpc(port=0), keys=None, doors=[door]) as server, connect(f"127.0.0.1:{server.port}") as channel, calling("embedding"):
+    async with (
+        serving(Grpc(port=0), keys=None, doors=[door]) as server,
+        connect(f"127.0.0.1:{server.port}") as channel,
+        calling("embedding"),
+    ):
         stub = EmbeddingServiceStub(channel)
         one = await stub.EmbedQuery(EmbedQueryRequest(text="why?"))
         assert (len(one.vector), one.model) == (8, EmbeddingModel(name="fake", revision="r1", dimension=2))

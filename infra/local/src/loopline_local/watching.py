@@ -132,7 +132,7 @@ def _die_with_parent() -> None:
 async def _serving(port: int) -> bool:
     make: Any = health_pb2_grpc.HealthStub
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        stub: Any = health_pb2_grpc.HealthStub(channel)
+        stub = make(channel)
         try:
             reply = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)
         except grpc.aio.AioRpcError:

@@ -4,11 +4,32 @@ from importlib.metadata import entry_points
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+from loopline_client.cli import ask, bus, doctor, documents, ingest
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Loopline: documents in, cited answers out, every step an event.\n\n"
+    "Begin with `loopline up`, `loopline ingest FOLDER`, `loopline ask QUESTION`.",
+)
+app.command()(ingest.ingest)
+app.command()(ask.search)
+app.command()(ask.ask)
+app.command()(doctor.doctor)
+app.add_typer(documents.documents, name="documents")
+app.add_typer(documents.collections, name="collections")
+app.add_typer(ask.answers, name="answers")
+app.add_typer(ask.conversations, name="conversations")
+app.add_typer(bus.events, name="events")
+app.add_typer(bus.dead_letters, name="dead-letters")
+app.add_typer(bus.streams, name="streams")
+app.add_typer(bus.subscribers, name="subscribers")
+app.add_typer(bus.keys, name="keys")
+app.add_typer(bus.tenants, name="tenants")
 
 
 def main() -> None:
-    """The command `loopline`."""
+    """The command `loopline`; other distributions join it by the entry point group `loopline.commands`."""
     for entry in entry_points(group="loopline.commands"):
         app.add_typer(entry.load())
     app()

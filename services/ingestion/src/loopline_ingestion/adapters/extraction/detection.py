@@ -82,7 +82,7 @@ _ENDINGS = {
         CODE,
     ),
 }
-ENDINGS = frozenset(ending for ending in _ENDINGS if ending)
+READ = "what is read: text, Markdown, HTML, PDF, Word, PowerPoint, Excel, CSV, JSON and source code"
 _PARTS = (("word/document.xml", WORD), ("ppt/presentation.xml", SLIDES), ("xl/workbook.xml", SHEETS))
 # Plainly not text, and not read.
 _FOREIGN = (
@@ -106,7 +106,7 @@ def type_of(path: Path, source: str, declared: str) -> str:
         raise Unreadable("EMPTY", "the document is empty")
     for magic, what in _FOREIGN:
         if start.startswith(magic):
-            raise Unreadable("UNSUPPORTED", f"this is {what}; read are {', '.join(sorted(ENDINGS))}")
+            raise Unreadable("UNSUPPORTED", f"this is {what}; {READ}")
     if b"%PDF-" in start[:1024]:
         return PDF
     if start.startswith(b"PK\x03\x04"):
@@ -120,9 +120,7 @@ def type_of(path: Path, source: str, declared: str) -> str:
     media_type = wanted if wanted in READERS else _ENDINGS.get(ending)
     if media_type is None:
         if b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise Unreadable(
-                "UNSUPPORTED", f"files that end in {ending} are not read; read are {', '.join(sorted(ENDINGS))}"
-            )
+            raise Unreadable("UNSUPPORTED", f"this is not text, and files that end in {ending} are not known; {READ}")
         media_type = HTML if start.lstrip().lower().startswith((b"<!doctype html", b"<html")) else TEXT
     if media_type in (PDF, WORD, SLIDES, SHEETS):
         raise Unreadable("BROKEN", f"the name or type says {media_type}, but the bytes are not of that kind")
