@@ -46,8 +46,7 @@ class LocalLine:
     def command(self, *words: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
         """Runs `loopline WORDS` against this line and returns what it said."""
         return subprocess.run(  # noqa: S603
-            [str(Path(sys.executable).with_name("loopline")), *words],
-            env={**os.environ, "LOOPLINE_HOME": str(self.home)},
+            ["/usr/bin/env", f"LOOPLINE_HOME={self.home}", str(Path(sys.executable).with_name("loopline")), *words],
             capture_output=True,
             text=True,
             timeout=UP_WITHIN_S,

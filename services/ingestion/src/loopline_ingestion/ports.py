@@ -84,12 +84,15 @@ class History(Protocol):
         ...
 
     async def under_way(self, document: Document) -> bool:
-        """Whether its acceptance still waits to be worked on, or batches of it still lie in their stream."""
+        """Whether its acceptance, or a batch of it, still waits for somebody on its way to the index and back."""
         ...
 
 
 class Ledger(Protocol):
-    """What became of every document: a read model, dropped and rebuilt at will. Changes older than what is known change nothing."""
+    """What became of every document: a read model, dropped and rebuilt at will.
+
+    Facts may come in any order: what is older than what is known changes nothing, what comes before its acceptance is kept for it.
+    """
 
     async def accepted(self, document: Document) -> None:
         """A revision was accepted."""

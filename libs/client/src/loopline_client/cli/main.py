@@ -4,7 +4,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-from loopline_client.cli import ask, bus, doctor, documents, ingest
+from loopline_client.cli import ask, dead_letters, doctor, documents, events, ingest, operating
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,12 +20,12 @@ app.add_typer(documents.documents, name="documents")
 app.add_typer(documents.collections, name="collections")
 app.add_typer(ask.answers, name="answers")
 app.add_typer(ask.conversations, name="conversations")
-app.add_typer(bus.events, name="events")
-app.add_typer(bus.dead_letters, name="dead-letters")
-app.add_typer(bus.streams, name="streams")
-app.add_typer(bus.subscribers, name="subscribers")
-app.add_typer(bus.keys, name="keys")
-app.add_typer(bus.tenants, name="tenants")
+app.add_typer(events.events, name="events")
+app.add_typer(dead_letters.dead_letters, name="dead-letters")
+app.add_typer(operating.streams, name="streams")
+app.add_typer(operating.subscribers, name="subscribers")
+app.add_typer(operating.keys, name="keys")
+app.add_typer(operating.tenants, name="tenants")
 
 
 def main() -> None:

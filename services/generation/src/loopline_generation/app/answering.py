@@ -11,7 +11,7 @@ from loopline_generation.app.grounding import Evidence
 from loopline_generation.app.policy import Policy
 from loopline_generation.app.prompting import compressed, filled, recent, search_question, whole
 from loopline_generation.app.sentences import Lexical, Scored, preselected, scored, sentences_of
-from loopline_generation.app.speaking import Checked, marked, plain, quoted, strict
+from loopline_generation.app.speaking import Checked, closest, marked, plain, quoted, strict
 from loopline_generation.model import (
     Ask,
     Engine,
@@ -22,7 +22,6 @@ from loopline_generation.model import (
     Outcome,
     Passage,
     Record,
-    Sampling,
     Searched,
     Sources,
     Started,
@@ -203,7 +202,7 @@ class Answering:
             async for token in self._spoken(ask, draft, best):
                 yield token
         else:
-            yield Token(_closest(passages))
+            yield Token(closest(passages))
 
     async def _weighed(self, ask: Ask, question: str, searched: Searched, draft: _Draft) -> list[Scored]:
         """The sentences by how well they bear on the question; decides whether retrieval is strong enough to answer."""
@@ -256,7 +255,7 @@ class Answering:
         """The model's words; the time of the first, and what they cost, are noted."""
         began, first = time.perf_counter(), True
         model = ask.model or self._policy.model
-        stream = self._chat.stream(messages, model, _merged(ask.sampling, self._policy.sampling))
+        stream = self._chat.stream(messages, model, self._policy.sampled(ask.sampling))
         async for delta in stream:
             if delta.usage:
                 draft.record = replace(draft.record, usage=self._policy.priced(delta.usage))
@@ -338,23 +337,6 @@ async def _stopped(*tasks: "asyncio.Task[None]") -> None:
 
 def _evidence(passages: Sequence[Passage], question: str) -> Evidence:
     return Evidence(sentences_of(passages), question)
-
-
-def _merged(asked: Sampling, default: Sampling) -> Sampling:
-    return Sampling(
-        asked.max_tokens or default.max_tokens,
-        default.temperature if asked.temperature is None else asked.temperature,
-        default.top_p if asked.top_p is None else asked.top_p,
-        default.seed if asked.seed is None else asked.seed,
-        asked.stop or default.stop,
-    )
-
-
-def _closest(passages: Sequence[Passage]) -> str:
-    if not passages:
-        return "The documents do not answer this question: nothing in them comes near it."
-    near = ", ".join(f"{passage.title or passage.source} [{number}]" for number, passage in enumerate(passages[:3], 1))
-    return f"The documents do not answer this question. The closest passages are in {near}."
 
 
 def _ms_since(began: float) -> float:

@@ -38,6 +38,17 @@ class Policy:
         """`grounding@hash`: two answers with the same one were made under the same rules."""
         return f"{self.grounding}@{hashlib.sha256(repr(self).encode()).hexdigest()[:12]}"
 
+    def sampled(self, asked: Sampling) -> Sampling:
+        """What the caller asks for; the rest as set here."""
+        default = self.sampling
+        return Sampling(
+            asked.max_tokens or default.max_tokens,
+            default.temperature if asked.temperature is None else asked.temperature,
+            default.top_p if asked.top_p is None else asked.top_p,
+            default.seed if asked.seed is None else asked.seed,
+            asked.stop or default.stop,
+        )
+
     def priced(self, usage: Usage) -> Usage:
         """With its cost, when there are prices."""
         if self.prompt_price is None or self.completion_price is None:

@@ -42,6 +42,14 @@ def quoted(best: Sequence[Scored], most: int, passages: Sequence[Passage], check
     return [f"“{' '.join(one.sentence.text.split())}” [{one.sentence.number}]" for one in telling[:most]]
 
 
+def closest(passages: Sequence[Passage]) -> str:
+    """What is said when retrieval is too weak for an answer."""
+    if not passages:
+        return "The documents do not answer this question: nothing in them comes near it."
+    near = ", ".join(f"{passage.title or passage.source} [{number}]" for number, passage in enumerate(passages[:3], 1))
+    return f"The documents do not answer this question. The closest passages are in {near}."
+
+
 async def plain(deltas: Deltas, passages: Sequence[Passage], checked: Checked) -> AsyncIterator[Token]:
     """As the model says it; only numbers that name no passage are taken out."""
     citations = Citations(len(passages))

@@ -2,18 +2,31 @@
 
 from loopline.ingestion.v1 import events_pb2 as events
 from loopline_contracts.channels import (
+    CHUNKS_EMBEDDED,
+    CHUNKS_INDEXED,
     DOCUMENT_ACCEPTED,
     DOCUMENT_CHUNKED,
     DOCUMENT_DELETED,
     DOCUMENT_READERS_CHANGED,
+    EMBEDDING_EMBED,
     INGESTION_EXTRACT,
+    INGESTION_PROGRESS,
     PLAN_ADDED,
+    RETRIEVAL_INDEX,
+    Durable,
 )
 from loopline_ingestion import facts
 from loopline_ingestion.model import Collection, Document
 from loopline_ingestion.ports import Change
 from loopline_nats.foreign import translated
 from loopline_nats.line import Fact, Heard, Line
+
+# A batch's way to the index and back, and who deals with it at each step.
+WAY = (
+    (DOCUMENT_CHUNKED, EMBEDDING_EMBED),
+    (CHUNKS_EMBEDDED, RETRIEVAL_INDEX),
+    (CHUNKS_INDEXED, INGESTION_PROGRESS),
+)
 
 
 class HistoryNats:
@@ -71,15 +84,20 @@ class HistoryNats:
             await self._line.replay(INGESTION_EXTRACT, heard, number=f"again-{attempt}")
 
     async def under_way(self, document: Document) -> bool:
-        """See the port."""
-        with translated("the place of ingestion-extract"):
-            durable = await self._line.jetstream.consumer_info(INGESTION_EXTRACT.stream, INGESTION_EXTRACT.name)
-        worked_up_to = durable.ack_floor.stream_seq if durable.ack_floor else 0
-        if document.revision > worked_up_to:
+        """See the port: looks at each step of the way for a message its hearer has not dealt with."""
+        if document.revision > await self._dealt_with(INGESTION_EXTRACT):
             return True
-        batch = await self._line.last_on(DOCUMENT_CHUNKED, document.tenant, document.document_id)
-        event = batch.event if batch else None
-        return isinstance(event, events.DocumentChunked) and event.batch.revision == document.revision
+        for channel, hearer in WAY:
+            heard = await self._line.last_on(channel, document.tenant, document.document_id)
+            if heard and heard.delivery.sequence > await self._dealt_with(hearer):
+                return True
+        return False
+
+    async def _dealt_with(self, durable: Durable) -> int:
+        """The sequence up to which a durable has dealt with everything."""
+        with translated(f"the place of {durable.name}"):
+            found = await self._line.jetstream.consumer_info(durable.stream, durable.name)
+        return (found.ack_floor.stream_seq or 0) if found.ack_floor else 0
 
 
 def _change(heard: Heard) -> Change:

@@ -49,80 +49,86 @@ class LedgerSql:
 
     async def accepted(self, document: Document) -> None:
         """See the port."""
+        details = {
+            "collection": document.collection,
+            "source": document.source,
+            "version": document.version,
+            "accepted_at": document.accepted_at,
+            "size_bytes": document.size_bytes,
+            "content_type": document.content_type,
+            "upload_id": document.upload_id,
+            "metadata": dict(document.metadata),
+        }
         async with self._transaction() as db:
-            found = await self._locked(db, document.tenant, document.document_id)
-            if found is not None and found.revision >= document.revision:
+            found = await self._row(db, document.tenant, document.document_id, document.accepted_at)
+            if found.revision > document.revision:
                 return
-            readers_since = document.revision
-            readers = list(document.readers)
-            if found is not None and found.readers_since > document.revision:
-                readers, readers_since = found.readers, found.readers_since
-            values = {
-                **asdict(document),
-                "state": document.state.value,
-                "reasons": [],
-                "batch_count": 0,
-                "metadata": dict(document.metadata),
-                "readers": readers,
-                "readers_since": readers_since,
-            }
-            for derived in ("batches_indexed", "chunk_count"):
-                values.pop(derived)
-            await self._put(db, found is None, document.tenant, document.document_id, values)
-            await db.execute(delete(BATCHES).where(_batches_of(document.tenant, document.document_id)))
+            if found.readers_since < document.revision:
+                details |= {"readers": list(document.readers), "readers_since": document.revision}
+            if found.revision < document.revision:  # else something of this very revision came before it
+                state = {"state": State.ACCEPTED.value, "reasons": [], "changed_at": document.accepted_at}
+                details |= {**state, "revision": document.revision}
+            await self._change(db, document.tenant, document.document_id, details)
+            older = and_(_batches_of(document.tenant, document.document_id), BATCHES.c.revision < document.revision)
+            await db.execute(delete(BATCHES).where(older))
+            await self._weigh(db, document.tenant, document.document_id, document.revision, document.accepted_at)
 
     async def readers_changed(self, tenant: str, document_id: str, readers: tuple[str, ...], sequence: int) -> None:
         """See the port."""
         async with self._transaction() as db:
-            await db.execute(
-                update(DOCUMENTS)
-                .where(_is(tenant, document_id), DOCUMENTS.c.readers_since < sequence)
-                .values(readers=list(readers), readers_since=sequence)
-            )
+            found = await self._row(db, tenant, document_id, datetime.now(UTC))
+            if found.readers_since < sequence:
+                await self._change(db, tenant, document_id, {"readers": list(readers), "readers_since": sequence})
 
     async def deleted(self, tenant: str, document_id: str, revision: int, at: datetime) -> None:
         """See the port."""
         async with self._transaction() as db:
-            await db.execute(
-                update(DOCUMENTS)
-                .where(_is(tenant, document_id), DOCUMENTS.c.revision < revision)
-                .values(state=State.DELETED.value, revision=revision, changed_at=at, reasons=[], upload_id="")
-            )
+            found = await self._row(db, tenant, document_id, at)
+            if found.revision < revision:
+                gone = {
+                    "state": State.DELETED.value,
+                    "revision": revision,
+                    "changed_at": at,
+                    "reasons": [],
+                    "upload_id": "",
+                }
+                await self._change(db, tenant, document_id, gone)
 
     async def failed(
         self, tenant: str, document_id: str, revision: int, state: State, reasons: Sequence[Reason], at: datetime
     ) -> None:
         """See the port."""
         async with self._transaction() as db:
-            await db.execute(
-                update(DOCUMENTS)
-                .where(
-                    _is(tenant, document_id),
-                    DOCUMENTS.c.revision == revision,
-                    DOCUMENTS.c.state != State.INDEXED.value,
-                )
-                .values(state=state.value, reasons=[asdict(reason) for reason in reasons], changed_at=at)
-            )
+            found = await self._row(db, tenant, document_id, at)
+            settled = found.revision == revision and found.state in (State.INDEXED.value, State.DELETED.value)
+            if found.revision <= revision and not settled:
+                why = {"state": state.value, "reasons": [asdict(reason) for reason in reasons]}
+                await self._change(db, tenant, document_id, {**why, "revision": revision, "changed_at": at})
 
     async def indexed(
         self, tenant: str, document_id: str, revision: int, batch: int, batch_count: int, chunks: int, at: datetime
     ) -> None:
         """See the port."""
         async with self._transaction() as db:
-            found = await self._locked(db, tenant, document_id)
-            if found is None or found.revision != revision or found.state == State.DELETED.value:
-                return
-            which = and_(_batches_of(tenant, document_id), BATCHES.c.number == batch)
+            key = {"tenant": tenant, "document_id": document_id, "revision": revision, "number": batch}
+            which = and_(*(BATCHES.c[name] == value for name, value in key.items()))
             if (await db.execute(select(BATCHES.c.number).where(which))).first() is None:
-                values = {"tenant": tenant, "document_id": document_id, "number": batch}
-                await db.execute(BATCHES.insert().values(**values, revision=revision, chunks=chunks))
-            seen = await db.scalar(select(func.count()).where(_batches_of(tenant, document_id)))
-            state = State.INDEXED if seen == batch_count else State.INDEXING
-            await db.execute(
-                update(DOCUMENTS)
-                .where(_is(tenant, document_id))
-                .values(state=state.value, batch_count=batch_count, reasons=[], changed_at=at)
-            )
+                await db.execute(BATCHES.insert().values(**key, batch_count=batch_count, chunks=chunks))
+            await self._weigh(db, tenant, document_id, revision, at)
+
+    async def _weigh(self, db: AsyncConnection, tenant: str, document_id: str, revision: int, at: datetime) -> None:
+        """A revision with all its batches is indexed, with some of them on its way."""
+        mine = and_(_batches_of(tenant, document_id), BATCHES.c.revision == revision)
+        seen, count = (await db.execute(select(func.count(), func.max(BATCHES.c.batch_count)).where(mine))).one()
+        if not seen:
+            return
+        state = State.INDEXED if seen == count else State.INDEXING
+        await db.execute(
+            update(DOCUMENTS)
+            .where(_is(tenant, document_id), DOCUMENTS.c.revision == revision)
+            .where(DOCUMENTS.c.state != State.DELETED.value)
+            .values(state=state.value, reasons=[], changed_at=at)
+        )
 
     async def touched(self, tenant: str, document_id: str, at: datetime) -> None:
         """See the port."""
@@ -200,15 +206,23 @@ class LedgerSql:
         )
         return max(int(rows[0].documents), int(rows[0].collections))
 
-    async def _locked(self, db: AsyncConnection, tenant: str, document_id: str) -> Row[Any] | None:
+    async def _row(self, db: AsyncConnection, tenant: str, document_id: str, at: datetime) -> Row[Any]:
+        """The document's row, held until the end; an empty one of revision 0 when its acceptance has not come yet."""
         query = select(DOCUMENTS).where(_is(tenant, document_id)).with_for_update()
-        return (await db.execute(query)).first()
+        found = (await db.execute(query)).first()
+        if found is not None:
+            return found
+        texts = dict.fromkeys(("collection", "source", "version", "content_type", "upload_id"), "")
+        empty = {"state": State.ACCEPTED.value, "reasons": [], "metadata": {}, "readers": []}
+        numbers = dict.fromkeys(("revision", "size_bytes", "readers_since"), 0)
+        times = {"accepted_at": at, "changed_at": at}
+        await db.execute(
+            DOCUMENTS.insert().values(tenant=tenant, document_id=document_id, **texts, **empty, **numbers, **times)
+        )
+        return (await db.execute(query)).one()
 
-    async def _put(self, db: AsyncConnection, new: bool, tenant: str, document_id: str, values: dict[str, Any]) -> None:
-        if new:
-            await db.execute(DOCUMENTS.insert().values(**values))
-        else:
-            await db.execute(update(DOCUMENTS).where(_is(tenant, document_id)).values(**values))
+    async def _change(self, db: AsyncConnection, tenant: str, document_id: str, values: dict[str, Any]) -> None:
+        await db.execute(update(DOCUMENTS).where(_is(tenant, document_id)).values(**values))
 
     async def _read(self, query: Select[Any]) -> Sequence[Row[Any]]:
         try:
@@ -251,9 +265,10 @@ def _batches_of(tenant: str, document_id: str) -> Any:
 
 def _documents() -> Select[Any]:
     """Documents with what their batches add up to."""
-    mine = and_(BATCHES.c.tenant == DOCUMENTS.c.tenant, BATCHES.c.document_id == DOCUMENTS.c.document_id)
+    mine = and_(*(BATCHES.c[name] == DOCUMENTS.c[name] for name in ("tenant", "document_id", "revision")))
     return select(
         DOCUMENTS,
+        select(func.coalesce(func.max(BATCHES.c.batch_count), 0)).where(mine).scalar_subquery().label("batch_count"),
         select(func.count()).where(mine).scalar_subquery().label("batches_indexed"),
         select(func.coalesce(func.sum(BATCHES.c.chunks), 0)).where(mine).scalar_subquery().label("chunk_count"),
     )

@@ -17,7 +17,6 @@ DOCUMENTS = Table(
     Column("accepted_at", DateTime(timezone=True), nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("reasons", JSON, nullable=False),
-    Column("batch_count", Integer, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("content_type", String(255), nullable=False),
     Column("upload_id", String(64), nullable=False),
@@ -34,8 +33,9 @@ BATCHES = Table(
     METADATA,
     Column("tenant", String(63), primary_key=True),
     Column("document_id", String(64), primary_key=True),
+    Column("revision", BigInteger, primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("revision", BigInteger, nullable=False),
+    Column("batch_count", Integer, nullable=False),
     Column("chunks", Integer, nullable=False),
 )
 

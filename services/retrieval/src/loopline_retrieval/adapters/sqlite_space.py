@@ -212,15 +212,9 @@ class SqliteSpace:
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
-        with self._writing, _translated(self._path):
-            db = self._connection()
+        with self._writing, _translated(self._path), self._connection() as db:  # commits, or rolls back what failed
             db.execute("begin immediate")
-            try:
-                yield db
-            except BaseException:
-                db.execute("rollback")
-                raise
-            db.execute("commit")
+            yield db
 
 
 @contextmanager
