@@ -3,8 +3,8 @@
 import re
 
 _CITATION = re.compile(r"\s?\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\]")
-# What may still become a citation when more text comes.
-_UNFINISHED = re.compile(r"\s?\[[\d,\s]{0,24}$")
+# What may still become a citation, with the space before it, when more text comes.
+_UNFINISHED = re.compile(r"(?:\s?\[[\d,\s]{0,24}|\s)$")
 
 
 def numbers_in(text: str) -> list[int]:
