@@ -16,6 +16,7 @@ from loopline_ingestion.model import Cut, Cutting, Place
 GAP = "\n\n"
 # A run longer than this is parted before it is tokenized, whatever it is: one word of ten megabytes must not become one token.
 MOST_UNIT = 800
+LETTERS_A_TOKEN = 16
 # A section shorter than this goes on into the next rather than being a passage of its own.
 SHORT_TOKENS = 40
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?…。！？][\"'”’)\]]*(?=\s)|\n|$)", re.MULTILINE)
@@ -102,7 +103,8 @@ def _counted(sections: Iterator[_Section], text: str, tokenizer: Tokenizer) -> l
     units = [unit for section in found for unit in section.units]
     encoded = tokenizer.encode_batch([text[unit.start : unit.end] for unit in units], add_special_tokens=False)
     for unit, encoding in zip(units, encoded, strict=True):
-        unit.tokens = len(encoding.ids)
+        # A word that is too long is one unknown token, whatever its length: it must not count as little.
+        unit.tokens = max(len(encoding.ids), (unit.end - unit.start) // LETTERS_A_TOKEN)
     return found
 
 

@@ -13,6 +13,7 @@ import great_expectations as gx
 import pandas as pd
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.exceptions.exceptions import GreatExpectationsError
+from great_expectations.expectations.registry import get_expectation_impl
 
 from loopline_ingestion.model import Cut, Reason
 from loopline_runtime.errors import Invalid
@@ -81,6 +82,9 @@ class Expectations:
 
     def _built(self, expectations: Sequence[dict[str, Any]]) -> gx.ExpectationSuite:
         try:
+            for expectation in expectations:
+                # A suite drops what it does not understand without a word; asked one by one, it says what is wrong.
+                get_expectation_impl(expectation["type"])(**expectation["kwargs"])
             return gx.ExpectationSuite(name="document", expectations=list(expectations))
         except (GreatExpectationsError, ValueError, TypeError, AttributeError) as error:
             told = " ".join(str(error).split())[:300]

@@ -39,16 +39,15 @@ class Extractor:
 
     def work(self, order: dict[str, Any]) -> dict[str, Any]:
         """The result of an order, as JSON can hold it."""
-        if order["kind"] == "check_suite":
-            try:
-                self._expectations.check_suite(order["expectations_json"])
-            except Invalid as error:
-                return refused("INVALID", str(error))
-            return {}
         try:
+            if order["kind"] == "check_suite":
+                self._expectations.check_suite(order["expectations_json"])
+                return {}
             return self._extracted(order)
         except Unreadable as error:
             return refused(error.code, str(error))
+        except Invalid as error:
+            return refused("EXPECTATION", str(error))
 
     def _extracted(self, order: dict[str, Any]) -> dict[str, Any]:
         path = Path(order["path"])
