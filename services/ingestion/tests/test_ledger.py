@@ -1,6 +1,7 @@
 """The ledger takes facts in any order, counts each batch once, and can be thrown away."""
 
 import itertools
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,6 +88,21 @@ async def test_a_batch_counts_once_and_a_failure_turns_back(ledger: LedgerSql):
     assert await state_of(ledger) == (State.FAILED, 5)
     await ledger.indexed("acme", "d1", 5, 1, 2, 7, NOW)
     assert await state_of(ledger) == (State.INDEXED, 5)
+
+
+async def test_a_ledger_of_another_shape_is_dropped_to_be_rebuilt(tmp_path: Path):
+    url = f"sqlite+aiosqlite:///{tmp_path}/old.db"
+    async with LedgerSql.opened(url) as first:
+        await first.accepted(DOCUMENT)
+    async with LedgerSql.opened(url) as second:
+        assert await second.highest_revision() == 5
+    with sqlite3.connect(tmp_path / "old.db") as db:
+        db.execute("update shape set hash = 'of a former version'")
+        db.execute("alter table batches drop column chunks")
+    db.close()
+    async with LedgerSql.opened(url) as third:
+        assert await third.highest_revision() == 0
+        await third.indexed("acme", "d1", 5, 0, 1, 7, NOW)
 
 
 async def test_it_is_rebuilt_from_the_streams(provisioned: NatsServer, line: Line, tmp_path: Path, ledger: LedgerSql):

@@ -28,9 +28,9 @@ OWN = (
     "services/*/README.md",
 )
 QUESTIONS = (
-    "What is sqlite-vec?",
-    "What is Great Expectations used for?",
-    "What does charset-normalizer do?",
+    "What is Typer based on?",
+    "What can Ruff replace?",
+    "How long is INGESTION_BATCHES kept?",
 )
 UNANSWERABLE = "Who won the football world cup in 1974?"
 ASK_OF_ONES_OWN = ("What is this about?", "What is the most important point?", "Who is mentioned?")

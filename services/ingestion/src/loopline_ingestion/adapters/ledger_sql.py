@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, and_, delete, event, func, or_, select, tupl
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from loopline_ingestion.adapters.ledger_tables import BATCHES, COLLECTIONS, DOCUMENTS, METADATA
+from loopline_ingestion.adapters.ledger_tables import BATCHES, COLLECTIONS, DOCUMENTS, make_tables
 from loopline_ingestion.model import Collection, Cutting, Document, Model, Plan, Reason, State
 from loopline_runtime.errors import Unavailable
 
@@ -38,7 +38,7 @@ class LedgerSql:
         ledger = cls(engine)
         try:
             async with ledger._transaction() as db:
-                await db.run_sync(METADATA.create_all)
+                await db.run_sync(make_tables)
             yield ledger
         finally:
             await engine.dispose()
