@@ -63,12 +63,11 @@ def manuals(folder: Path) -> int:
     folder.mkdir(parents=True)
     for name in MANUALS:
         try:
-            found = metadata(name)
+            found = metadata(name).json
         except PackageNotFoundError:
             continue
-        text = found.get_payload() or found.get("Description") or ""
-        title = f"# {found['Name']} {found['Version']}\n\n{found['Name']}: {found.get('Summary', '')}\n\n"
-        (folder / f"{name}.md").write_text(title + str(text))
+        title = f"# {found['name']} {found['version']}\n\n{found['name']}: {found.get('summary', '')}\n\n"
+        (folder / f"{name}.md").write_text(f"{title}{found.get('description', '')}")
     for pattern in OWN:
         for path in Path().glob(pattern):
             (folder / f"loopline-{'-'.join(path.parts[:-1]) or 'readme'}.md").write_text(path.read_text())
