@@ -1,11 +1,11 @@
 """OpenAI-compatible chat completions, as TGI, vLLM and llama.cpp serve them; always streamed, so that leaving stops the model."""
 
 import ssl
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from typing import Any
 
 import httpx2
-from huggingface_hub import AsyncInferenceClient, set_async_client_factory
+from huggingface_hub import AsyncInferenceClient, ChatCompletionStreamOutput, set_async_client_factory
 from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError, TextGenerationError
 
 from loopline_generation.model import Message, Sampling, Usage
@@ -13,6 +13,7 @@ from loopline_generation.ports import Delta, ModelInfo
 from loopline_runtime.errors import Invalid, LooplineError, Overloaded, TimedOut, Unavailable
 
 TRIES = 3
+USAGE: Any = {"include_usage": True}
 
 
 class OpenAiChat:
@@ -46,17 +47,7 @@ class OpenAiChat:
             async with AsyncInferenceClient(
                 base_url=self._url, api_key=self._key or "-", timeout=self._timeout_s
             ) as client:
-                stream = await client.chat_completion(
-                    [{"role": message.role, "content": message.content} for message in messages],
-                    model=model or None,
-                    stream=True,
-                    max_tokens=sampling.max_tokens or None,
-                    temperature=sampling.temperature,
-                    top_p=sampling.top_p,
-                    seed=sampling.seed,
-                    stop=list(sampling.stop) or None,
-                    stream_options={"include_usage": True},
-                )
+                stream = await self._began(client, messages, model, sampling)
                 async for chunk in stream:
                     text = chunk.choices[0].delta.content if chunk.choices else ""
                     usage = Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens) if chunk.usage else None
@@ -64,6 +55,32 @@ class OpenAiChat:
                         yield Delta(text or "", usage)
         except (httpx2.HTTPError, TextGenerationError, OSError, ValueError) as error:
             raise told(error) from error
+
+    async def _began(
+        self, client: AsyncInferenceClient, messages: Sequence[Message], model: str, sampling: Sampling
+    ) -> AsyncIterable[ChatCompletionStreamOutput]:
+        try:
+            stream: Any = await client.chat_completion(
+                [{"role": message.role, "content": message.content} for message in messages],
+                model=model or None,
+                stream=True,
+                max_tokens=sampling.max_tokens or None,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                seed=sampling.seed,
+                stop=list(sampling.stop) or None,
+                stream_options=USAGE,
+            )
+        except (HfHubHTTPError, httpx2.ResponseNotRead) as error:
+            # At a 422 the client itself stumbles over the refusal it wants to quote; it is behind its error.
+            refusal = error if isinstance(error, HfHubHTTPError) else error.__context__
+            if not isinstance(refusal, HfHubHTTPError):
+                raise
+            # What the server says of its refusal is read while the connection is open.
+            await refusal.response.aread()
+            raise refusal from None
+        said: AsyncIterable[ChatCompletionStreamOutput] = stream
+        return said
 
     async def info(self) -> ModelInfo:
         """See the port. TGI says it at /info, others at /v1/models; asked once."""
