@@ -25,7 +25,7 @@ PASSAGE = Passage(
     "c1", "d1", "default", "a.md", "A", 3, "the secret text", Place(2, "", ("H",), 0, 15), {"k": "v"}, 0.5
 )
 RECORD = Record(
-    "a" * 32, "acme", "Why?", ("default",), "c1", "t", time.time(), Versions(indexes=("default=v1",)), Outcome.COMPLETED, "Because.",
+    "a" * 32, "acme", "Why?", ("default",), "c1", "t", 1.0, Versions(indexes=("default=v1",)), Outcome.COMPLETED, "Because.",
     (PASSAGE,), (Citation(1, "c1", "d1", "the secret text"),), verdicts=Verdicts(grounding=Grounding.MARK, invalid_citations=(3,)),
     prompt=(Message("user", "the secret text Why?"),),
 )  # fmt: skip
@@ -33,10 +33,11 @@ RECORD = Record(
 
 async def test_an_answer_is_kept_whole_for_its_tenant_and_for_its_time(tmp_path: Path):
     async with RecordsSql.opened(f"sqlite+aiosqlite:///{tmp_path}/answers.db") as records:
-        await records.put(replace(RECORD, outcome=None, text="Bec"))
+        record = replace(RECORD, started_at=time.time())
+        await records.put(replace(record, outcome=None, text="Bec"))
         assert [found.answer_id for found in await records.unfinished()] == [RECORD.answer_id]
-        await records.put(RECORD)
-        assert await records.get("acme", RECORD.answer_id) == RECORD
+        await records.put(record)
+        assert await records.get("acme", RECORD.answer_id) == record
         assert await records.get("other", RECORD.answer_id) is None
         assert await records.unfinished() == []
         await records.add_turns("acme", "c1", [Message("user", "Why?"), Message("assistant", "So.")], time.time())

@@ -114,7 +114,7 @@ def _options(settings: Grpc) -> list[tuple[str, int]]:
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         # Callers look for new replicas from time to time; calls under way are not cut.
         ("grpc.max_connection_age_ms", 600_000),
     ]
