@@ -129,11 +129,11 @@ async def stories(bench: Bench, rounds: int) -> None:
     paragraphs, questions = xquad()
     await bench.fill("xquad", {str(number): text for number, text in enumerate(paragraphs)})
     hits = [await bench.search(q.text, "xquad", 1) == [str(q.paragraph)] for q in questions]
-    report("hit@1 on XQuAD English through Search", ">= .97", figure=f"{sum(hits) / len(hits):.3f} of {len(hits)}")
+    report("hit@1 on XQuAD English through Search", ">= .97", value=f"{sum(hits) / len(hits):.3f} of {len(hits)}")
     documents, queries, relevant = scifact()
     await bench.fill("scifact", documents)
     gains = [ndcg(await bench.search(text, "scifact", 10), relevant[query]) for query, text in queries.items()]
-    report("nDCG@10 on SciFact through Search", ">= .725", figure=f"{sum(gains) / len(gains):.3f} of {len(gains)}")
+    report("nDCG@10 on SciFact through Search", ">= .725", value=f"{sum(gains) / len(gains):.3f} of {len(gains)}")
     extra = {f"again-{name}": text for name, text in documents.items()}
     wanted = 10_000 - len(documents)
     await bench.fill("scifact", dict(list(extra.items())[:wanted]))

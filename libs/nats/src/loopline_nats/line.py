@@ -29,6 +29,7 @@ from loopline_nats.envelope import REPLAY, REVISION, Delivery, Fact, delivery_of
 from loopline_nats.fetching import FetchLoop, Probe
 from loopline_nats.foreign import translated
 from loopline_nats.metrics import EVENT_SECONDS, EVENTS_HANDLED, EVENTS_PUBLISHED, LAST_FETCH_AGE
+from loopline_runtime import names
 from loopline_runtime.errors import Unavailable
 from loopline_runtime.settings import Nats
 
@@ -151,10 +152,10 @@ class Line:
             context=context,
             kind=trace.SpanKind.CONSUMER,
             attributes={
-                "messaging.system": "nats",
-                "messaging.destination.name": delivery.subject,
-                "messaging.message.id": delivery.id,
-                "messaging.consumer.group.name": durable.name,
+                names.MESSAGING_SYSTEM: "nats",
+                names.MESSAGING_DESTINATION: delivery.subject,
+                names.MESSAGING_MESSAGE_ID: delivery.id,
+                names.MESSAGING_CONSUMER_GROUP: durable.name,
             },
         ):
             try:
@@ -181,7 +182,7 @@ class Line:
         with tracer.start_as_current_span(
             f"publish {fact.channel.name}",
             kind=trace.SpanKind.PRODUCER,
-            attributes={"messaging.system": "nats", "messaging.destination.name": fact.subject},
+            attributes={names.MESSAGING_SYSTEM: "nats", names.MESSAGING_DESTINATION: fact.subject},
         ):
             propagate.inject(headers)
             sequence = await self.publish(fact.subject, fact.body, headers, stream=fact.channel.stream)

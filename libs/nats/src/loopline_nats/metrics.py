@@ -2,7 +2,9 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-EVENTS_PUBLISHED = Counter("loopline_events_published_total", "Facts acknowledged by their stream", ["event"])
-EVENTS_HANDLED = Counter("loopline_events_handled_total", "Deliveries that ended", ["durable", "outcome"])
-EVENT_SECONDS = Histogram("loopline_event_seconds", "Time a handler took, facts said included", ["durable"])
-LAST_FETCH_AGE = Gauge("loopline_last_fetch_age_seconds", "Age of a fetch loop's last fetch", ["durable"])
+from loopline_runtime import names
+
+EVENTS_PUBLISHED = Counter(names.EVENTS_PUBLISHED_TOTAL, "Facts acknowledged by their stream", ["event"])
+EVENTS_HANDLED = Counter(names.EVENTS_HANDLED_TOTAL, "Deliveries that ended", ["durable", "outcome"])
+EVENT_SECONDS = Histogram(names.EVENT_SECONDS, "Time a handler took, facts said included", ["durable"])
+LAST_FETCH_AGE = Gauge(names.LAST_FETCH_AGE_SECONDS, "Age of a fetch loop's last fetch", ["durable"])

@@ -7,11 +7,14 @@ from typing import Any
 import httpx2
 from huggingface_hub import AsyncInferenceClient, ChatCompletionStreamOutput, set_async_client_factory
 from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError, TextGenerationError
+from opentelemetry import trace
 
 from loopline_generation.model import Message, Sampling, Usage
 from loopline_generation.ports import Delta, ModelInfo
+from loopline_runtime import names
 from loopline_runtime.errors import Invalid, LooplineError, Overloaded, TimedOut, Unavailable
 
+tracer = trace.get_tracer(__name__)
 TRIES = 3
 USAGE: Any = {"include_usage": True}
 
@@ -30,17 +33,27 @@ class OpenAiChat:
 
     async def stream(self, messages: Sequence[Message], model: str, sampling: Sampling) -> AsyncGenerator[Delta, None]:
         """See the port. Tried again only while nothing was said yet, and only when the server could not be reached."""
-        for left in reversed(range(TRIES)):
-            said = False
-            try:
-                async for delta in self._once(messages, model, sampling):
-                    said = said or bool(delta.text)
-                    yield delta
-            except Unavailable as error:
-                if said or not left or isinstance(error, Overloaded | TimedOut):
-                    raise
-                continue
-            return
+        span = tracer.start_span(
+            f"chat {model}".strip(), kind=trace.SpanKind.CLIENT, attributes=_asked_for(model, sampling)
+        )
+        try:
+            for left in reversed(range(TRIES)):
+                said = False
+                try:
+                    async for delta in self._once(messages, model, sampling):
+                        said = said or bool(delta.text)
+                        if delta.usage:
+                            span.set_attribute(names.GEN_AI_INPUT_TOKENS, delta.usage.prompt_tokens)
+                            span.set_attribute(names.GEN_AI_OUTPUT_TOKENS, delta.usage.completion_tokens)
+                        yield delta
+                except Unavailable as error:
+                    if said or not left or isinstance(error, Overloaded | TimedOut):
+                        span.set_attribute(names.ERROR_TYPE, error.reason)
+                        raise
+                    continue
+                return
+        finally:
+            span.end()
 
     async def _once(self, messages: Sequence[Message], model: str, sampling: Sampling) -> AsyncGenerator[Delta, None]:
         try:
@@ -101,6 +114,19 @@ async def _asked(http: httpx2.AsyncClient) -> ModelInfo:
     reply = await http.get("/v1/models")
     models = reply.json().get("data") or [{}]
     return ModelInfo(str(models[0].get("id", "")), str(models[0].get("created", "")))
+
+
+def _asked_for(model: str, sampling: Sampling) -> dict[str, str | int | float]:
+    """What the conventions for generative AI say of a request; what was left out is left out."""
+    asked = {
+        names.GEN_AI_OPERATION: "chat",
+        names.GEN_AI_REQUEST_MODEL: model or None,
+        names.GEN_AI_REQUEST_MAX_TOKENS: sampling.max_tokens or None,
+        names.GEN_AI_REQUEST_TEMPERATURE: sampling.temperature,
+        names.GEN_AI_REQUEST_TOP_P: sampling.top_p,
+        names.GEN_AI_REQUEST_SEED: sampling.seed,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def told(error: Exception) -> LooplineError:
