@@ -1,6 +1,7 @@
 """What telemetry is called: metrics (Prometheus) and span attributes (OpenTelemetry), written once.
 
-Attribute names follow the OpenTelemetry conventions for RPC, messaging and generative AI. Metric names follow Prometheus: unit and `_total` at the end.
+Attribute names follow the OpenTelemetry conventions for RPC, messaging and generative AI.
+Metric names follow Prometheus: unit and `_total` at the end.
 """
 
 from typing import Final
