@@ -31,6 +31,7 @@ from loopline_retrieval import events as retrieval_events
 from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv, ServingKv
 from loopline_retrieval.adapters.sqlite_store import SqliteStore
 from loopline_retrieval.app import Indexing
+from loopline_runtime.errors import Invalid
 from loopline_testing.fixtures import bus_settings
 from loopline_testing.nats import NatsServer
 
@@ -50,8 +51,9 @@ class NamedEmbedder(FakeEmbedder):
 class Whole:
     """Ingestion, embedding and retrieval, each with its own connection."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, embedder: FakeEmbedder) -> None:
         self.documents = documents
+        self.embedder = embedder
 
     async def submit(self, source: str, text: bytes) -> Document:
         async def parts() -> AsyncIterator[bytes]:
@@ -89,7 +91,7 @@ async def whole(provisioned: NatsServer, tmp_path: Path) -> AsyncIterator[Whole]
         retrieval_events.bind(retrieval, Indexing(store, KnowledgeKv(retrieval), ServingKv(retrieval)), store)
         for line in (ingestion, embedding, retrieval):
             await line.start()
-        yield Whole(documents)
+        yield Whole(documents, embedder)
 
 
 async def test_random_bytes_on_every_subject_harm_nothing_and_are_kept(whole: Whole, line: Line):
@@ -111,6 +113,22 @@ async def test_random_bytes_on_every_subject_harm_nothing_and_are_kept(whole: Wh
 async def test_a_refused_document_is_told_with_its_reason(whole: Whole):
     settled = await whole.settled(await whole.submit("bad.txt", b"refuse"))
     assert (settled.state, settled.reasons[0].code) == (State.REJECTED, "NO_TEXT")
+
+
+async def test_a_buried_batch_fails_its_document_until_it_is_replayed(whole: Whole, line: Line):
+    whole.embedder.fails = Invalid("the model cannot read this", reason="UNREADABLE_TEXT")
+    failed = await whole.settled(await whole.submit("hard.txt", b"a line"))
+    assert failed.state is State.FAILED
+    assert failed.reasons[0].code == "UNREADABLE_TEXT"
+    assert "embedding-embed" in failed.reasons[0].text
+    whole.embedder.fails = None
+    (letter,) = [letter async for letter in DeadLetters(line).list()]
+    assert (letter.durable, letter.document) == ("embedding-embed", failed.document_id)
+    await DeadLetters(line).replay(letter.sequence)
+    async with asyncio.timeout(10):
+        while (await whole.documents.get("acme", failed.document_id)).state is not State.INDEXED:
+            await asyncio.sleep(0.05)
+    assert [letter async for letter in DeadLetters(line).list()] == []
 
 
 async def test_one_trace_leads_from_the_upload_to_the_index(whole: Whole):
