@@ -64,3 +64,12 @@ def test_a_service_hears_what_the_map_says(service: str):
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_says_what_the_map_says(service: str):
     assert first_names(calls(service), "Fact") == {NAME_OF[id(c)] for c in CHANNELS if c.owner == service}
+
+
+@pytest.mark.parametrize("durable", DURABLES, ids=lambda durable: durable.name)
+def test_a_replay_reaches_one_durable_alone(durable: Durable):
+    """Instead of a header that others must honour, a replay has a subject of its own, which no other hearer listens to."""
+    listening = [other.name for other in DURABLES if f"{durable.replay_subject}.>" in other.filters]
+    assert listening == ([] if durable.dead_letters else [durable.name])
+    keeping = [stream.name for stream in STREAMS if f"{durable.replay_subject}.>" in stream.subjects]
+    assert keeping == ([] if durable.dead_letters else [durable.stream])
