@@ -30,6 +30,7 @@ def test_sentences_come_whole_with_their_citations():
 
 
 def test_a_passage_is_split_at_ends_and_lines():
+    assert split("Big things, i.e. boats. Small ones.") == [(0, "Big things, i.e. boats."), (24, "Small ones.")]
     assert split("One is here. Two is not!\nThree\n\n--- \nFour?") == [
         (0, "One is here."),
         (13, "Two is not!"),

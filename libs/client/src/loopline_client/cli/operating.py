@@ -1,6 +1,7 @@
 """`loopline streams`, `subscribers`, `keys`, `tenants`: for operators, over the bus."""
 
 import json
+from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -134,13 +135,14 @@ def read_subscriber(name: str, count: Annotated[int, typer.Option(help="End afte
 
         async with bus() as line:
             seen = 0
-            async for event in Subscribers(line).read(name):
-                plain = event_of(event.body, event.delivery)
-                say(json.dumps(plain, default=str, ensure_ascii=False))
-                await event.ack()
-                seen += 1
-                if seen == count:
-                    return
+            async with aclosing(Subscribers(line).read(name)) as found:
+                async for event in found:
+                    plain = event_of(event.body, event.delivery)
+                    say(json.dumps(plain, default=str, ensure_ascii=False))
+                    await event.ack()
+                    seen += 1
+                    if seen == count:
+                        return
 
     run(work())
 

@@ -16,7 +16,8 @@ from loopline_generation.model import Passage
 
 WORD_WEIGHT = 0.5
 MOST_EMBEDDED = 64
-_SPLIT = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+|\n+")
+# Not before a small letter: "i.e. this" goes on.
+_SPLIT = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+(?![\sa-z])|\n+")
 _WORD = re.compile(r"\w+")
 _STOP = """
 a about after all also am an and any are as at be because been before being between both but by can could did do does doing down during
