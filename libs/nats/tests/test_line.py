@@ -15,8 +15,9 @@ from loopline_contracts.channels import (
 )
 from loopline_nats.dead_letters import DeadLetters
 from loopline_nats.line import Delivery, Fact, Line, open_line
+from loopline_nats.provision import apply
 from loopline_runtime.errors import Aborted, Invalid, Unavailable
-from loopline_testing.fixtures import bus_settings
+from loopline_testing.fixtures import SCALE, bus_settings
 from loopline_testing.nats import NatsServer
 
 
@@ -230,3 +231,23 @@ async def test_a_fetch_loop_that_hangs_is_started_anew(provisioned: NatsServer):
         await until(lambda: seen == ["d1"])
         assert ingestion.ailment() == ""
         assert ingestion.ages()["ingestion-extract"] < 3
+
+
+async def test_a_durable_that_is_gone_is_asked_for_calmly_and_heard_when_it_is_back(
+    provisioned: NatsServer, line: Line
+):
+    seen: list[str] = []
+    async with open_line(bus_settings(provisioned), "ingestion") as ingestion:
+
+        @ingestion.hears(INGESTION_EXTRACT)
+        async def extract(event: DocumentAccepted, delivery: Delivery) -> None:
+            seen.append(event.document_id)
+
+        await ingestion.start()
+        await line.jetstream.delete_consumer("INGESTION", INGESTION_EXTRACT.name)
+        before = ingestion.nats.stats["out_msgs"]
+        await asyncio.sleep(1.5)
+        assert ingestion.nats.stats["out_msgs"] - before < 10
+        await apply(line, scale=SCALE)
+        await ingestion.say(accepted())
+        await until(lambda: seen == ["d1"])

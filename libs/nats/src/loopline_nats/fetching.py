@@ -28,6 +28,9 @@ from loopline_runtime.errors import Unavailable
 log = logging.getLogger(__name__)
 
 OVERDUE = 3
+# Statuses of a pull request: it found nothing, or its time is over; the server is alive.
+USED_UP, HEARTBEAT = ("404", "408"), "100"
+REFUSED_S = 0.5
 PARK_S = (1.0, 5.0, 10.0)
 Probe = Callable[[], Awaitable[None]]
 
@@ -147,9 +150,13 @@ class FetchLoop(PullStreamSubscriber):
     async def _arrived(self, msg: Msg) -> None:
         """A message, or a status that ends the request: none left, expired, server going away."""
         if not msg.reply and msg.headers and "Status" in msg.headers:
-            if msg.headers["Status"] != "100":
+            if msg.headers["Status"] in USED_UP:
                 self._asked = 0
                 self._turn.set()
+            elif msg.headers["Status"] != HEARTBEAT:
+                # No consumer, no stream, a server that goes away: asking again at once would only heat the room.
+                self._asked = 0
+                asyncio.get_running_loop().call_later(REFUSED_S, self._turn.set)
             return
         self._asked = max(0, self._asked - 1)
         if not self.running:
