@@ -88,6 +88,15 @@ def test_html_keeps_what_people_see(tmp_path: Path, tokenizer: Tokenizer):
     assert "menu" not in one.text
 
 
+def test_html_without_paragraphs_keeps_its_sentences_whole(tmp_path: Path, tokenizer: Tokenizer):
+    path = tmp_path / "a.html"
+    path.write_text(
+        "<body><div>First <b>the</b> <a href='x'>gulls</a>.<div>Then <i>the boats</i>.</div>Last <em>the</em> rain.</div></body>"
+    )
+    content, _ = passages(path, tokenizer)
+    assert [block.text for block in content.blocks] == ["First the gulls.", "Then the boats.", "Last the rain."]
+
+
 def test_word_powerpoint_and_excel(tmp_path: Path, tokenizer: Tokenizer):
     word = docx.Document()
     word.add_heading("Rules", 1)

@@ -9,6 +9,9 @@ from loopline_ingestion.adapters.extraction.formats.plain import decoded
 
 _DROPPED = ["script", "style", "noscript", "template", "svg", "nav", "iframe"]
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
+# What parts a text; the rest (bold, links, spans) stands inside a sentence.
+_PARTING = "p,li,pre,blockquote,dt,dd,table,h1,h2,h3,h4,h5,h6,div,section,article,main,header,footer,aside,ul,ol,dl,form,figure,fieldset,address"
+_PARTS = frozenset(_PARTING.split(","))
 _BLOCKS = {"p", "li", "pre", "blockquote", "dt", "dd", "figcaption", "table", "address", *_HEADINGS}
 
 
@@ -81,18 +84,31 @@ def html(data: bytes) -> Content:
     return content
 
 
-def _walk(node: LexborNode, content: Content) -> None:
-    """Blocks are taken whole; text that stands between blocks is a paragraph of its own. Iterative: HTML may be nested very deep."""
-    stack = [node]
-    while stack:
-        here = stack.pop()
-        tag = here.tag or ""
-        if tag == "-text":
-            content.blocks.append(Block(" ".join((here.text_content or "").split())))
-        elif tag in _BLOCKS and (tag not in ("li", "blockquote", "dd") or here.css_first("p, li, table, pre") is None):
-            _take(here, tag, content)
+def _walk(root: LexborNode, content: Content) -> None:
+    """Blocks are taken whole; what stands between them is a paragraph of its own. No recursion: HTML may be nested very deep."""
+    open_nodes = [root.iter(include_text=True)]
+    between: list[str] = []
+    while open_nodes:
+        node = next(open_nodes[-1], None)
+        tag = node.tag or "" if node is not None else ""
+        if node is None:
+            _close(between, content)
+            open_nodes.pop()
+        elif tag == "-text":
+            between.append(node.text_content or "")
+        elif tag in _BLOCKS and (tag not in ("li", "blockquote", "dd") or node.css_first("p, li, table, pre") is None):
+            _close(between, content)
+            _take(node, tag, content)
+        elif tag in _PARTS or node.css_first(_PARTING) is not None:
+            _close(between, content)
+            open_nodes.append(node.iter(include_text=True))
         else:
-            stack.extend(reversed(list(here.iter(include_text=True))))
+            between.append(" " if tag == "br" else node.text(separator=""))
+
+
+def _close(between: list[str], content: Content) -> None:
+    content.blocks.append(Block(" ".join("".join(between).split())))
+    between.clear()
 
 
 def _take(node: LexborNode, tag: str, content: Content) -> None:
