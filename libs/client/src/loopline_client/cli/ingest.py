@@ -1,6 +1,7 @@
 """`loopline ingest`: files in, and what became of each."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,17 +49,25 @@ def ingest(
 
 
 def files_of(paths: list[Path]) -> list[tuple[str, Path]]:
-    """Source and file, sorted. A source is the path relative to the folder given, or the file's name."""
+    """Source and file, sorted. A source is the path relative to the folder given; of single files, to the folder that holds them all."""
     found: dict[str, Path] = {}
-    for path in paths:
-        if path.is_file():
-            found.setdefault(path.name, path)
-            continue
-        for file in sorted(path.rglob("*")):
-            inner = file.relative_to(path)
-            if file.is_file() and not any(part.startswith((".", "__pycache__")) for part in inner.parts):
-                found.setdefault(inner.as_posix(), file)
+    single = [path for path in paths if path.is_file()]
+    above = Path(os.path.commonpath([path.absolute().parent for path in single])) if single else Path()
+    pairs = [(path.absolute().relative_to(above), path) for path in single]
+    for folder in paths:
+        inside = ((file.relative_to(folder), file) for file in sorted(folder.rglob("*")) if file.is_file())
+        pairs += [(inner, file) for inner, file in inside if not any(map(_passed_over, inner.parts))]
+    for inner, file in pairs:
+        other = found.setdefault(inner.as_posix(), file)
+        if not other.samefile(file):
+            fail(
+                f"{other} and {file} would be one document, {inner.as_posix()}; ingest them one after the other into two collections"
+            )
     return sorted(found.items())
+
+
+def _passed_over(part: str) -> bool:
+    return part.startswith((".", "__pycache__"))
 
 
 async def _ingested(

@@ -1,10 +1,15 @@
 """Puts the command together."""
 
+import os
+import sys
 from importlib.metadata import entry_points
 
 import typer
 
 from loopline_client.cli import ask, dead_letters, doctor, documents, events, ingest, operating
+
+# What shells say of a command that SIGPIPE ended.
+PIPE_CLOSED = 141
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,4 +37,8 @@ def main() -> None:
     """The command `loopline`; other distributions join it by the entry point group `loopline.commands`."""
     for entry in entry_points(group="loopline.commands"):
         app.add_typer(entry.load())
-    app()
+    try:
+        app()
+    except BrokenPipeError:  # `loopline ... | head`: nobody reads on; what is still buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)

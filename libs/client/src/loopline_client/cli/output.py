@@ -17,7 +17,16 @@ from loopline_runtime.errors import LooplineError, Unauthenticated
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, for programs")]
-console = Console(highlight=False, soft_wrap=True)
+
+
+class _Lines(Console):
+    """A console that tells when nobody reads on, for `main` to end quietly."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+console = _Lines(highlight=False, soft_wrap=True)
 problems = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -57,7 +66,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) 
         made.add_row(*(_text(cell) for cell in row))
         count += 1
     if count:
-        Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200).print(made)
+        _Lines(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200).print(made)
     else:
         say(empty)
 
