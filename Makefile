@@ -1,7 +1,7 @@
 # Loopline. `make` or `make help` says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typecheck proto bench up down doctor clean setup lock models
+.PHONY: help demo test lint typecheck proto bench up down doctor clean setup lock models weaviate
 
 CACHE := .cache
 VENV := .venv
@@ -76,6 +76,9 @@ proto: setup ## generate code and the AsyncAPI document, build the bundle, look 
 
 bench: setup ## figures, as ratios to the raw parts
 	@for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+weaviate: setup ## build the Weaviate server that its tests and `loopline up --store weaviate` run, once
+	@$(BIN)/python -m loopline_local.building weaviate --uv $(UV)
 
 up: setup ## start the line on this machine
 	@$(BIN)/loopline up

@@ -3,16 +3,23 @@
 import math
 import struct
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from pydantic import SecretStr
 
+from loopline_local.weaviate import WeaviateServer, binary, weaviate_server
 from loopline_retrieval.adapters.fakes import FakeKnowledge, FakeQuestions, FakeServing
 from loopline_retrieval.adapters.sqlite_store import SqliteStore
+from loopline_retrieval.adapters.weaviate_store import WeaviateStore
 from loopline_retrieval.app import Indexing, Searching
 from loopline_retrieval.model import Batch, Chunk, Model, Place, Space
 from loopline_retrieval.ports import Store
+from loopline_retrieval.settings import Weaviate
+from loopline_runtime.errors import Unavailable
+from loopline_testing.fixtures import NOT_RUN
 
 WORDS = ("red", "blue", "tower", "harbour", "captain", "orange", "winter", "bridge")
 MODEL = Model("words", "r1", len(WORDS))
@@ -80,10 +87,38 @@ class Bench:
         return await self.indexing.index(of, chunks(of, *texts))
 
 
-@pytest.fixture(params=["embedded"])
+@pytest.fixture(scope="session")
+def weaviate() -> Iterator[WeaviateServer]:
+    try:
+        binary()
+    except Unavailable as error:
+        pytest.skip(f"{NOT_RUN} over Weaviate: {error}")
+    with weaviate_server() as server:
+        yield server
+
+
+def reached(server: WeaviateServer) -> Weaviate:
+    """Settings of a store with collections of its own."""
+    ports = server.ports
+    return Weaviate(
+        port=ports["http"], grpc_port=ports["grpc"], key=SecretStr(server.key), prefix=f"T{uuid.uuid4().hex[:12]}"
+    )
+
+
+@pytest.fixture(params=["embedded", "weaviate"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with SqliteStore.opened(tmp_path / "index") as opened:
-        yield opened
+    if request.param == "embedded":
+        async with SqliteStore.opened(tmp_path / "index") as embedded:
+            yield embedded
+        return
+    async with WeaviateStore.opened(reached(request.getfixturevalue("weaviate"))) as remote:
+        yield remote
+
+
+@pytest.fixture
+def build() -> SimpleNamespace:
+    """Batches and chunks for any store."""
+    return SimpleNamespace(batch=batch, chunks=chunks, model=MODEL)
 
 
 @pytest.fixture

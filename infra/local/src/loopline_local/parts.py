@@ -1,9 +1,12 @@
 """The processes of the local line: what is run, with which settings, and how it is seen to be ready."""
 
+import json
 import sys
 import sysconfig
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from loopline_local import weaviate
 
 SERVICES = ("embedding", "retrieval", "ingestion", "generation")
 
@@ -16,7 +19,24 @@ class Options:
     models: Path
     engine: str = "chat"
     grounding: str = "strict"
+    # Where passages lie: embedded or weaviate.
+    store: str = "embedded"
     lost_after_s: float = 5.0
+
+    def as_json(self) -> str:
+        """For another process."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def of_json(cls, text: str) -> "Options":
+        """As another process meant it."""
+        told = json.loads(text)
+        return cls(**{**told, "home": Path(told["home"]), "models": Path(told["models"])})
+
+    @property
+    def parts(self) -> int:
+        """How many processes this line has."""
+        return len(SERVICES) + 1 + (self.engine == "chat") + (self.store == "weaviate")
 
     @property
     def data(self) -> Path:
@@ -58,13 +78,20 @@ def model(options: Options, port: int) -> Part:
     return Part("model", command, port)
 
 
-def services(options: Options, ports: dict[str, int], service_key: str) -> list[Part]:
+def weaviate_server(options: Options, ports: dict[str, int], key: str) -> Part:
+    """The vector database."""
+    own = {name: ports[f"weaviate-{name}"] for name in weaviate.PORTS}
+    settings = weaviate.environment(options.data / "weaviate", own, key)
+    return Part("weaviate", weaviate.command(own), own["http"], environment=settings)
+
+
+def services(options: Options, ports: dict[str, int], service_key: str, store_key: str) -> list[Part]:
     """The four services."""
     folder, data = options.models / "all-MiniLM-L6-v2", options.data
     target = {name: f"127.0.0.1:{ports[name]}" for name in SERVICES}
     own: dict[str, dict[str, str]] = {
         "embedding": {"MODEL__PATH": str(folder), "MODEL__CACHE": str(options.models / "graphs")},
-        "retrieval": {"INDEX__PATH": str(data / "index"), "EMBEDDING__TARGET": target["embedding"]},
+        "retrieval": {**_index(options, ports, store_key), "EMBEDDING__TARGET": target["embedding"]},
         "ingestion": {
             "LEDGER__URL": f"sqlite+aiosqlite:///{data / 'ledger.db'}",
             "EXTRACTION__TOKENIZER": str(folder / "tokenizer.json"),
@@ -97,3 +124,14 @@ def services(options: Options, ports: dict[str, int], service_key: str) -> list[
         )
         for name in SERVICES
     ]
+
+
+def _index(options: Options, ports: dict[str, int], key: str) -> dict[str, str]:
+    if options.store == "embedded":
+        return {"INDEX__PATH": str(options.data / "index")}
+    return {
+        "INDEX__STORE": "weaviate",
+        "WEAVIATE__PORT": str(ports["weaviate-http"]),
+        "WEAVIATE__GRPC_PORT": str(ports["weaviate-grpc"]),
+        "WEAVIATE__KEY": key,
+    }

@@ -17,6 +17,11 @@ def models_of(home: Path) -> Path:
     return here if here.is_dir() else home / "models"
 
 
+def cache() -> Path:
+    """What is built once for all projects of this person: XDG_CACHE_HOME/loopline, else ~/.cache/loopline."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "loopline"
+
+
 def inherited(**added: str) -> dict[str, str]:
     """The environment for a child: ours, with these in addition."""
     return {**os.environ, **added}

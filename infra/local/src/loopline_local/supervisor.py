@@ -1,4 +1,4 @@
-"""The supervisor: `python -m loopline_local.supervisor HOME MODELS ENGINE GROUNDING`. Starts the line, keeps it up, takes it down on SIGTERM.
+"""The supervisor: `python -m loopline_local.supervisor OPTIONS`. Starts the line, keeps it up, takes it down on SIGTERM.
 
 It is told what to do by files in the home: `wanted/NAME.stopped` stops a part. It tells what is by `status.json` and `line.json`.
 """
@@ -7,6 +7,7 @@ import asyncio
 import fcntl
 import json
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -14,7 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from loopline_local.parts import SERVICES, Options, model, nats, services
+from loopline_local import weaviate
+from loopline_local.parts import SERVICES, Options, model, nats, services, weaviate_server
 from loopline_local.watching import Watched
 from loopline_nats.access import KeyRing
 from loopline_nats.line import open_line
@@ -27,6 +29,7 @@ TENANT = "local"
 # The byte limits of the table of streams are a server's; a laptop has less.
 SCALE = 1 / 16
 PORTS = ("nats", "model", *SERVICES, *(f"{name}-metrics" for name in SERVICES))
+WEAVIATE_PORTS = tuple(f"weaviate-{name}" for name in weaviate.PORTS)
 LOOK_S = 0.2
 
 
@@ -67,12 +70,15 @@ class Supervisor:
         with_model = self._options.engine == "chat"
         if with_model:
             self._watch(model(self._options, ports["model"]))
+        store_key = self._store_key()
+        if self._options.store == "weaviate":
+            self._watch(weaviate_server(self._options, ports, store_key))
         await bus.until_ready()
         settings = Nats(url=f"nats://127.0.0.1:{ports['nats']}", connect_s=20)
         async with open_line(settings, "operator") as line:
             await apply(line, scale=SCALE)
             await self._make_keys(KeyRing(line))
-        for part in services(self._options, ports, self._keys["service"]):
+        for part in services(self._options, ports, self._keys["service"], store_key):
             self._watch(part)
         self._write_profile(ports)
         self._tell()
@@ -99,6 +105,14 @@ class Supervisor:
                 await ring.revoke(name, tenant)
             self._keys[name], _ = await ring.add(name, tenant, wanted)
         _write(path, self._keys)
+
+    def _store_key(self) -> str:
+        """The vector database's; kept, so that it is the same after `down` and `up`."""
+        path = self._options.data / "store-key.json"
+        if not path.exists():
+            _write(path, secrets.token_hex(16))
+        key: str = json.loads(path.read_text())
+        return key
 
     def _write_profile(self, ports: dict[str, int]) -> None:
         profile = {
@@ -146,7 +160,7 @@ class Supervisor:
         """Doors first, the bus last."""
         order = ["generation", "ingestion", "retrieval", "embedding"]
         await asyncio.gather(*(self._watched[name].stop() for name in order if name in self._watched))
-        for name in ("model", "nats"):
+        for name in ("model", "weaviate", "nats"):
             if name in self._watched:
                 await self._watched[name].stop()
         for name in ("line.json", "status.json"):
@@ -169,6 +183,9 @@ def _ports(home: Path) -> dict[str, int]:
         ports[name] = probe.getsockname()[1]
     for probe in held:
         probe.close()
+    # Kept whatever else listens there now: its raft knows the node by them.
+    fresh = weaviate.free_ports()
+    ports |= {name: before.get(name, fresh[name.removeprefix("weaviate-")]) for name in WEAVIATE_PORTS}
     _write(path, ports)
     return ports
 
@@ -183,8 +200,7 @@ def _write(path: Path, value: Any) -> None:
 
 def main() -> None:
     """The process that `loopline up` leaves behind."""
-    home, models, engine, grounding = sys.argv[1:5]
-    options = Options(Path(home), Path(models), engine, grounding)
+    options = Options.of_json(sys.argv[1])
     for folder in (options.data, options.logs, options.data / "nats"):
         folder.mkdir(parents=True, exist_ok=True)
     with (options.home / "supervisor.lock").open("w") as lock, suppress(KeyboardInterrupt):

@@ -120,6 +120,8 @@ class Watched:
     async def _answers(self) -> bool:
         if self.part.name in SERVICES:
             return await _serving(self.part.port)
+        if self.part.name == "weaviate":
+            return await asyncio.to_thread(_got, f"http://127.0.0.1:{self.part.port}/v1/.well-known/ready")
         if self.part.name == "model":
             return await asyncio.to_thread(_got, f"http://127.0.0.1:{self.part.port}/health")
         return await _listening(self.part.port)

@@ -12,6 +12,8 @@ from loopline_testing.nats import NatsServer, nats_server
 
 # A laptop's disk is small: the byte limits of the table, divided.
 SCALE = 1 / 64
+# How a suite that is skipped begins to say why.
+NOT_RUN = "NOT RUN"
 
 
 def bus_settings(server: NatsServer) -> Nats:
@@ -39,3 +41,11 @@ async def line(provisioned: NatsServer) -> AsyncIterator[Line]:
     """A connection for looking at the bus from outside."""
     async with open_line(bus_settings(provisioned), "operator") as connected:
         yield connected
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Suites that need what is not on this machine are named last, with how to get it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = {report.longrepr[2].removeprefix("Skipped: ") for report in skipped if isinstance(report.longrepr, tuple)}
+    for reason in sorted(reason for reason in reasons if reason.startswith(NOT_RUN)):
+        terminalreporter.write_line(reason, yellow=True, bold=True)

@@ -6,13 +6,13 @@ than either, and better than reciprocal rank fusion.
 
 from collections.abc import Mapping, Sequence
 
-from loopline_retrieval.model import Hit, Scores
+from loopline_retrieval.model import Hit, Row, Scores
 
 CANDIDATES = 100
 COSINE_WEIGHT, KEYWORD_WEIGHT = 0.7, 0.3
 
 
-def fused(cosines: Mapping[int, float], keyword: Sequence[Hit]) -> dict[int, Scores]:
+def fused(cosines: Mapping[Row, float], keyword: Sequence[Hit]) -> dict[Row, Scores]:
     """The scores of each row. `cosines` holds all rows of the union; a row without a term in common has keyword 0."""
     highest = max((hit.score for hit in keyword), default=0.0)
     scaled = {hit.row: hit.score / highest for hit in keyword} if highest > 0 else {}

@@ -1,5 +1,8 @@
 """Puts the service together: settings, the store, the app, its two doors."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from loopline.retrieval.v1.retrieval_service_pb2_grpc import add_RetrievalServiceServicer_to_server
 from loopline_grpc.client import connect
 from loopline_grpc.server import Door, serving
@@ -9,8 +12,8 @@ from loopline_nats.line import open_line
 from loopline_retrieval import events
 from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv, ServingKv
 from loopline_retrieval.adapters.questions_grpc import QuestionsGrpc
-from loopline_retrieval.adapters.sqlite_store import SqliteStore
 from loopline_retrieval.app import Indexing, Searching
+from loopline_retrieval.ports import Store
 from loopline_retrieval.rpc import RetrievalRpc
 from loopline_retrieval.served import Served
 from loopline_retrieval.settings import Settings
@@ -20,13 +23,28 @@ from loopline_runtime.telemetry import start_telemetry
 SERVICE = "loopline.retrieval.v1.RetrievalService"
 
 
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Store]:
+    """The store that the settings choose; only that one is loaded."""
+    if settings.index.path and settings.index.store == "embedded":
+        from loopline_retrieval.adapters.sqlite_store import SqliteStore
+
+        async with SqliteStore.opened(settings.index.path) as embedded:
+            yield embedded
+    else:
+        from loopline_retrieval.adapters.weaviate_store import WeaviateStore
+
+        async with WeaviateStore.opened(settings.weaviate) as weaviate:
+            yield weaviate
+
+
 async def serve() -> None:
     """Runs until it is told to stop."""
     settings = Settings()
     with start_telemetry(settings.telemetry, "retrieval") as telemetry:
         key = settings.access.key.get_secret_value()
         async with (
-            SqliteStore.opened(settings.index.path) as store,
+            opened(settings) as store,
             open_line(settings.nats, "retrieval") as line,
             KeyRing.watching(line) as keys,
             connect(settings.embedding.target, key=key, timeout_s=settings.embedding.timeout_s) as embedding,

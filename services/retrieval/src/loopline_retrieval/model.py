@@ -11,6 +11,8 @@ MOST_QUESTION = 8_192
 
 # Little-endian float32, as many as the model's dimension, length 1.
 Vector = bytes
+# What names a chunk within its space, as its store likes it.
+Row = int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that one of the two queries found. `row` names it within its space; `score` is cosine or BM25, higher is better."""
+    """A chunk that one of the two queries found. `score` is cosine or BM25, higher is better."""
 
-    row: int
+    row: Row
     score: float
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from loopline_retrieval.filters import Filter
-from loopline_retrieval.model import Batch, Chunk, Hit, Known, Model, Passage, Space, Vector
+from loopline_retrieval.model import Batch, Chunk, Hit, Known, Model, Passage, Row, Space, Vector
 
 
 class Store(Protocol):
@@ -30,8 +30,8 @@ class Store(Protocol):
         """Other readers for the revisions before a sequence."""
         ...
 
-    async def spaces(self, tenant: str, collection: str) -> list[Space]:
-        """The spaces of a collection that were written to."""
+    async def discard(self, space: Space) -> None:
+        """Removes the space with all that is in it; changes nothing when there is none."""
         ...
 
     async def nearest(
@@ -46,11 +46,11 @@ class Store(Protocol):
         """The rows with the highest BM25, best first; the same rules."""
         ...
 
-    async def cosines(self, space: Space, vector: Vector, rows: Iterable[int]) -> dict[int, float]:
+    async def cosines(self, space: Space, vector: Vector, rows: Iterable[Row]) -> dict[Row, float]:
         """The cosine of each row that still answers."""
         ...
 
-    async def passages(self, space: Space, rows: Sequence[int]) -> dict[int, Passage]:
+    async def passages(self, space: Space, rows: Sequence[Row]) -> dict[Row, Passage]:
         """The rows as passages; those that answer no more are left out."""
         ...
 

@@ -17,7 +17,7 @@ from pysqlite3 import dbapi2 as sqlite
 from loopline_retrieval.adapters.sqlite_filter import Sql, compiled
 from loopline_retrieval.adapters.words import match_expression
 from loopline_retrieval.filters import Filter, Value
-from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Place, Space, Vector
+from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Place, Row, Space, Vector
 from loopline_runtime.errors import Unavailable
 
 BUSY_S = 10.0
@@ -140,7 +140,7 @@ class SqliteSpace:
         )
         return [Hit(row, score) for row, score in rows]
 
-    def cosines(self, vector: Vector, rows: Iterable[int]) -> dict[int, float]:
+    def cosines(self, vector: Vector, rows: Iterable[Row]) -> dict[Row, float]:
         """Of rows that answer."""
         ids = json.dumps(list(rows))
         found = self._read(
@@ -150,7 +150,7 @@ class SqliteSpace:
         )
         return dict(found)
 
-    def passages(self, rows: Sequence[int]) -> dict[int, Passage]:
+    def passages(self, rows: Sequence[Row]) -> dict[Row, Passage]:
         """Rows that answer, as passages."""
         found = self._read(
             "select id, chunk_id, document, source, title, revision, text, place, metadata"

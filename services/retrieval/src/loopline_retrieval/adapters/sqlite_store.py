@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from loopline_retrieval.adapters.sqlite_space import SqliteSpace
 from loopline_retrieval.filters import Filter
-from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Space, Vector
+from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Row, Space, Vector
 from loopline_runtime.errors import Rejected, Unavailable
 
 T = TypeVar("T")
@@ -66,10 +66,9 @@ class SqliteStore:
         """See the port."""
         await self._in(space, lambda found: found.set_readers(document, readers, before), None)
 
-    async def spaces(self, tenant: str, collection: str) -> list[Space]:
+    async def discard(self, space: Space) -> None:
         """See the port."""
-        folder = self._folder / tenant / collection
-        return [Space(tenant, collection, path.stem) for path in sorted(folder.glob("*.db"))]
+        await self._run(lambda: self._discarded(space))
 
     async def nearest(
         self, space: Space, vector: Vector, limit: int, where: Filter | None, principals: frozenset[str]
@@ -83,11 +82,11 @@ class SqliteStore:
         """See the port."""
         return await self._in(space, lambda found: found.keyword(question, limit, where, principals), [])
 
-    async def cosines(self, space: Space, vector: Vector, rows: Iterable[int]) -> dict[int, float]:
+    async def cosines(self, space: Space, vector: Vector, rows: Iterable[Row]) -> dict[Row, float]:
         """See the port."""
         return await self._in(space, lambda found: found.cosines(vector, rows), {})
 
-    async def passages(self, space: Space, rows: Sequence[int]) -> dict[int, Passage]:
+    async def passages(self, space: Space, rows: Sequence[Row]) -> dict[Row, Passage]:
         """See the port."""
         return await self._in(space, lambda found: found.passages(rows), {})
 
@@ -118,6 +117,14 @@ class SqliteStore:
                     return None
                 self._open[space] = opened
             return self._open.get(space)
+
+    def _discarded(self, space: Space) -> None:
+        with self._opening:
+            if found := self._open.pop(space, None):
+                found.close()
+            for ending in ("", "-wal", "-shm"):
+                path = self._path(space)
+                path.with_name(path.name + ending).unlink(missing_ok=True)
 
     def _made(self, space: Space, dimension: int) -> SqliteSpace:
         found = self._found(space)

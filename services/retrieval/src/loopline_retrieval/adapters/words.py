@@ -1,4 +1,4 @@
-"""A question as an FTS5 expression: its words, quoted, any of them; never its punctuation."""
+"""A question as its telling words, and as an FTS5 expression: those words, quoted, any of them; never its punctuation."""
 
 import re
 
@@ -15,8 +15,12 @@ STOP = frozenset(_STOP.split())
 MOST_WORDS = 64
 
 
-def match_expression(question: str) -> str:
-    """Empty when the question has no word at all; when it has only stop words, those are looked for."""
+def telling(question: str) -> list[str]:
+    """The words to look for, in lower case, each once, at most 64; when there are only stop words, those."""
     words = list(dict.fromkeys(_WORD.findall(question.lower())))
-    telling = [word for word in words if word not in STOP] or words
-    return " OR ".join(f'"{word}"' for word in telling[:MOST_WORDS])
+    return ([word for word in words if word not in STOP] or words)[:MOST_WORDS]
+
+
+def match_expression(question: str) -> str:
+    """Empty when the question has no word at all."""
+    return " OR ".join(f'"{word}"' for word in telling(question))

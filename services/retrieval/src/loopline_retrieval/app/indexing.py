@@ -27,6 +27,7 @@ class Indexing:
         checked_vectors(batch, chunks)
         known, _ = await self._knowledge.get(space.tenant, space.collection, document)
         if known.superseded(space.version, batch.revision):
+            await self._clear(batch, known)  # we may have died after writing it
             return False
         readers = known.readers_of(batch)
         await self._store.put(batch, chunks, readers)
@@ -53,15 +54,16 @@ class Indexing:
     async def forget(self, tenant: str, collection: str, document: str, revision: int) -> None:
         """A document was deleted: when this returns, nothing of it up to that revision answers."""
         known = await self._change(tenant, collection, document, lambda now: now.with_deletion(revision))
-        for space in await self._store.spaces(tenant, collection):
-            await self._store.remove(space, document, up_to=known.deleted)
+        for version in known.versions:
+            await self._store.remove(Space(tenant, collection, version), document, up_to=known.deleted)
 
     async def change_readers(
         self, tenant: str, collection: str, document: str, readers: frozenset[str], sequence: int
     ) -> None:
         """Other people may read a document now; nothing is embedded again."""
         known = await self._change(tenant, collection, document, lambda now: now.with_readers(readers, sequence))
-        for space in await self._store.spaces(tenant, collection):
+        for version in known.versions:
+            space = Space(tenant, collection, version)
             await self._store.set_readers(space, document, known.readers, before=known.readers_since)
 
     async def add_plan(self, space: Space, model: Model) -> None:

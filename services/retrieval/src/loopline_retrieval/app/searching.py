@@ -85,7 +85,15 @@ class Searching:
         return Searched(Space(tenant, collection, version), model)
 
     async def _in_space(
-        self, space: Space, question: str, vector: Vector, k: int, where: Filter | None, principals: frozenset[str]
+        self,
+        space: Space,
+        question: str,
+        vector: Vector,
+        k: int,
+        where: Filter | None,
+        principals: frozenset[str],
+        *,
+        again: bool = False,
     ) -> list[Passage]:
         nearest, keyword = await asyncio.gather(
             self._store.nearest(space, vector, CANDIDATES, where, principals),
@@ -95,9 +103,13 @@ class Searching:
         if missing := [hit.row for hit in keyword if hit.row not in cosines]:
             cosines |= await self._store.cosines(space, vector, missing)
         scores = fused(cosines, keyword)
-        best = sorted(scores, key=lambda row: (-scores[row].fused, row))[:k]
-        passages = await self._store.passages(space, best)
-        return [replace(passages[row], scores=scores[row]) for row in best if row in passages]
+        best = sorted(scores, key=lambda row: (-scores[row].fused, row))
+        wanted = best[: 2 * k if again else k]
+        passages = await self._store.passages(space, wanted)
+        if len(passages) < len(wanted) and not again:
+            # A document was replaced between the two looks: what was found is gone, what took its place was not looked for.
+            return await self._in_space(space, question, vector, k, where, principals, again=True)
+        return [replace(passages[row], scores=scores[row]) for row in best if row in passages][:k]
 
     async def _reranked(self, reranker: Reranker, question: str, passages: Sequence[Passage]) -> list[Passage]:
         scores = await reranker.scores(question, passages)

@@ -1,0 +1,401 @@
+"""Weaviate as the store, for any number of replicas.
+
+A revision answers when its head is there, one object, so one write shows it whole; passages of a revision without a head, or older than one with
+a head, are left out. Nothing here needs a lock: writes are upserts, what is older is removed by number.
+"""
+
+import asyncio
+import json
+import struct
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
+
+import weaviate
+from weaviate.classes.config import ConsistencyLevel
+from weaviate.classes.data import DataObject
+from weaviate.classes.init import AdditionalConfig, Auth, Timeout
+from weaviate.classes.query import Filter as Where
+from weaviate.classes.query import MetadataQuery
+from weaviate.collections.classes.filters import _Filters
+from weaviate.exceptions import WeaviateInvalidInputError, WeaviateQueryError
+
+from loopline_retrieval.adapters import weaviate_schema as schema
+from loopline_retrieval.adapters.stems import asked, stemmed
+from loopline_retrieval.adapters.weaviate_errors import absent, told, translated
+from loopline_retrieval.adapters.weaviate_filter import answering, heads_of, named, of_document, passages_of
+from loopline_retrieval.filters import Filter
+from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Place, Row, Space, Vector
+from loopline_retrieval.settings import Weaviate
+from loopline_runtime.errors import Unavailable
+
+T = TypeVar("T")
+Found = Any  # the client's collection, of one tenant
+PAGE, AT_ONCE = 500, 16
+_SHOWN = ["document", "revision", "kind", "chunk_id", "text", "source", "title", "place", "metadata"]
+
+
+class WeaviateStore:
+    """The port `Store`."""
+
+    def __init__(self, client: weaviate.WeaviateAsyncClient, settings: Weaviate) -> None:
+        self._client = client
+        self._settings = settings
+        self._connecting = asyncio.Lock()
+        self._places: dict[Space, str] = {}
+        self._properties: dict[str, set[str]] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: Weaviate) -> AsyncIterator["WeaviateStore"]:
+        """Connects on first use, so that a service starts while Weaviate is away."""
+        timeout = Timeout(init=settings.timeout_s, query=settings.timeout_s, insert=settings.write_timeout_s)
+        key = settings.key.get_secret_value()
+        client = weaviate.use_async_with_custom(
+            http_host=settings.host,
+            http_port=settings.port,
+            http_secure=settings.secure,
+            grpc_host=settings.grpc_host or settings.host,
+            grpc_port=settings.grpc_port,
+            grpc_secure=settings.secure,
+            auth_credentials=Auth.api_key(key) if key else None,
+            additional_config=AdditionalConfig(timeout=timeout),
+            # Else it asks the network for its newest version.
+            skip_init_checks=True,
+        )
+        try:
+            yield cls(client, settings)
+        finally:
+            await client.close()
+
+    async def put(self, batch: Batch, chunks: Sequence[Chunk], readers: frozenset[str]) -> None:
+        """See the port. What is shown at once needs no staging."""
+        facets = schema.facets(batch.source, batch.title, batch.document, batch.metadata)
+        found = await self._made(batch, facets)
+        head = schema.head_id(batch.document, batch.revision)
+        said = {
+            "kind": schema.PASSAGE,
+            "document": batch.document,
+            "revision": batch.revision,
+            "staged": batch.count > 1,
+            "readers": _readers(readers),
+            "head": head,
+            "source": batch.source,
+            "title": batch.title,
+            "metadata": json.dumps(dict(batch.metadata)),
+            **facets,
+        }
+        objects = [
+            DataObject(
+                uuid=schema.passage_id(chunk.chunk_id, batch.revision),
+                vector=list(struct.unpack(f"<{len(chunk.vector) // 4}f", chunk.vector)),
+                properties={
+                    **said,
+                    "chunk_id": chunk.chunk_id,
+                    "text": chunk.text,
+                    "words": stemmed(chunk.text),
+                    "place": _place(chunk.place),
+                },
+            )
+            for chunk in chunks
+        ]
+        async with self._writing():
+            result = await found.data.insert_many(objects)
+        if result.errors:
+            raise told("; ".join(sorted({error.message for error in result.errors.values()})))
+
+    async def show(self, space: Space, document: str, revision: int) -> None:
+        """See the port."""
+        found = await self._found(space)
+        if found is None:
+            return
+        async with self._writing():
+            await self._unstage(found, document, revision)
+            head = {"kind": schema.HEAD, "document": document, "revision": revision}
+            result = await found.data.insert_many(
+                [DataObject(uuid=schema.head_id(document, revision), properties=head)]
+            )
+            if result.errors:
+                raise told("; ".join(error.message for error in result.errors.values()))
+            newest = await self._newest(found, document)
+            await self._deleted(found, of_document(document) & Where.by_property("revision").less_than(newest))
+
+    async def remove(self, space: Space, document: str, up_to: int) -> None:
+        """See the port."""
+        await self._delete(space, of_document(document) & Where.by_property("revision").less_or_equal(up_to))
+
+    async def drop(self, space: Space, document: str, revision: int) -> None:
+        """See the port."""
+        found = await self._found(space)
+        if found is None:
+            return
+        async with self._writing():
+            if await self._newest(found, document) != revision:
+                await self._deleted(found, of_document(document) & Where.by_property("revision").equal(revision))
+
+    async def discard(self, space: Space) -> None:
+        """See the port: Weaviate removes a tenant's files at once."""
+        found = await self._found(space)
+        if found is not None:
+            async with self._writing():
+                await found.tenants.remove([schema.tenant_name(space)])
+            self._places.pop(space, None)
+
+    async def set_readers(self, space: Space, document: str, readers: frozenset[str], before: int) -> None:
+        """See the port."""
+        found = await self._found(space)
+        if found is None:
+            return
+        older = passages_of(document) & Where.by_property("revision").less_than(before)
+        async with self._writing():
+            offset = 0
+            while page := await _ids(found, older, offset):
+                await _changed(found, page, {"readers": _readers(readers)})
+                offset += len(page)
+
+    async def nearest(
+        self, space: Space, vector: Vector, limit: int, where: Filter | None, principals: frozenset[str]
+    ) -> list[Hit]:
+        """See the port."""
+
+        async def ask(found: Found, known: set[str]) -> list[Hit]:
+            reply = await found.query.near_vector(
+                list(struct.unpack(f"<{len(vector) // 4}f", vector)),
+                limit=limit,
+                filters=answering(where, principals, known),
+                return_metadata=MetadataQuery(distance=True),
+                return_properties=["head"],
+            )
+            return [Hit(_row(one), 1 - one.metadata.distance) for one in reply.objects]
+
+        return await self._asked(space, ask, [], where)
+
+    async def keyword(
+        self, space: Space, question: str, limit: int, where: Filter | None, principals: frozenset[str]
+    ) -> list[Hit]:
+        """See the port."""
+        words = asked(question)
+
+        async def ask(found: Found, known: set[str]) -> list[Hit]:
+            reply = await found.query.bm25(
+                words,
+                query_properties=["words"],
+                limit=limit,
+                filters=answering(where, principals, known),
+                return_metadata=MetadataQuery(score=True),
+                return_properties=["head"],
+            )
+            return [Hit(_row(one), one.metadata.score) for one in reply.objects]
+
+        return await self._asked(space, ask, [], where) if words else []
+
+    async def cosines(self, space: Space, vector: Vector, rows: Iterable[Row]) -> dict[Row, float]:
+        """See the port."""
+        by_id = {_passage_of(row): row for row in rows}
+
+        async def ask(found: Found, _: set[str]) -> dict[Row, float]:
+            reply = await found.query.near_vector(
+                list(struct.unpack(f"<{len(vector) // 4}f", vector)),
+                limit=len(by_id),
+                filters=Where.by_id().contains_any(list(by_id)),
+                return_metadata=MetadataQuery(distance=True),
+                return_properties=[],
+            )
+            return {by_id[str(one.uuid)]: 1 - one.metadata.distance for one in reply.objects}
+
+        return await self._asked(space, ask, {}) if by_id else {}
+
+    async def passages(self, space: Space, rows: Sequence[Row]) -> dict[Row, Passage]:
+        """See the port. Of two revisions of one document that both have a head, the newer."""
+        ids = {part for row in rows for part in str(row).split("/")}
+
+        async def ask(found: Found, _: set[str]) -> dict[Row, Passage]:
+            filters = Where.by_id().contains_any(sorted(ids))
+            reply = await found.query.fetch_objects(filters=filters, limit=len(ids), return_properties=_SHOWN)
+            objects = {str(one.uuid): one.properties for one in reply.objects}
+            newest: dict[str, int] = {}
+            for said in objects.values():
+                if said["kind"] == schema.HEAD:
+                    newest[said["document"]] = max(said["revision"], newest.get(said["document"], 0))
+            return {
+                row: _passage(space, said)
+                for row in rows
+                if (said := objects.get(_passage_of(row))) and newest.get(said["document"]) == said["revision"]
+            }
+
+        return await self._asked(space, ask, {}) if ids else {}
+
+    async def ready(self) -> None:
+        """See the port."""
+        await self._connected()
+        async with self._reading():
+            if not await self._client.is_ready():
+                raise Unavailable("Weaviate is not ready", reason="INDEX_UNAVAILABLE")
+
+    async def _asked(
+        self,
+        space: Space,
+        ask: Callable[[Found, set[str]], Coroutine[Any, Any, T]],
+        nothing: T,
+        where: Filter | None = None,
+    ) -> T:
+        """A question to a space; the space may be gone since it was seen."""
+        found = await self._found(space)
+        if found is None:
+            return nothing
+        async with self._reading():
+            known = await self._known(found.name)
+            if where is not None and not named(where) <= known:  # perhaps another replica has written it meanwhile
+                known = await self._known(found.name, again=True)
+            try:
+                return await ask(found, known)
+            except WeaviateQueryError as error:
+                if not absent(error):
+                    raise
+                self._places.pop(space, None)
+                return nothing
+
+    async def _delete(self, space: Space, where: _Filters) -> None:
+        found = await self._found(space)
+        if found is not None:
+            async with self._writing():
+                await self._deleted(found, where)
+
+    async def _deleted(self, found: Found, where: _Filters) -> None:
+        """All that match; one call removes at most 10,000."""
+        while True:
+            result = await found.data.delete_many(where=where)
+            if result.failed:
+                raise Unavailable(f"Weaviate could not delete {result.failed} objects", reason="INDEX_UNAVAILABLE")
+            if not result.successful:
+                return
+
+    async def _unstage(self, found: Found, document: str, revision: int) -> None:
+        mine = passages_of(document) & Where.by_property("revision").equal(revision)
+        staged = mine & Where.by_property("staged").equal(True)
+        while page := await _ids(found, staged, 0):
+            await _changed(found, page, {"staged": False})
+
+    async def _newest(self, found: Found, document: str) -> int:
+        reply = await found.query.fetch_objects(filters=heads_of(document), limit=PAGE, return_properties=["revision"])
+        return max((int(one.properties["revision"]) for one in reply.objects), default=0)
+
+    def _reading(self) -> AbstractAsyncContextManager[None]:
+        return translated(self._settings.timeout_s)
+
+    def _writing(self) -> AbstractAsyncContextManager[None]:
+        return translated(self._settings.write_timeout_s)
+
+    async def _connected(self) -> weaviate.WeaviateAsyncClient:
+        if not self._client.is_connected():
+            async with self._connecting:
+                if not self._client.is_connected():
+                    async with self._reading():
+                        await self._client.connect()
+        return self._client
+
+    def _at(self, name: str, space: Space) -> Found:
+        level = ConsistencyLevel.QUORUM if self._settings.replicas > 1 else None
+        return self._client.collections.use(name).with_tenant(schema.tenant_name(space)).with_consistency_level(level)
+
+    async def _found(self, space: Space) -> Found | None:
+        """The space's place, or None when nobody wrote to it."""
+        client = await self._connected()
+        if space not in self._places:
+            async with self._reading():
+                names = [
+                    name for name in await client.collections.list_all() if name.startswith(f"{self._settings.prefix}_")
+                ]
+                for name in names:
+                    if await client.collections.use(name).tenants.exists(schema.tenant_name(space)):
+                        self._places[space] = name
+                        break
+                else:
+                    return None
+        return self._at(self._places[space], space)
+
+    async def _made(self, batch: Batch, facets: dict[str, Any]) -> Found:
+        """The space's place, with all properties that the batch needs."""
+        client = await self._connected()
+        name = schema.collection_name(self._settings.prefix, batch.model)
+        async with self._writing():
+            if not await self._known(name) and not await client.collections.exists(name):
+                try:
+                    await client.collections.create(
+                        name,
+                        properties=schema.properties(),
+                        multi_tenancy_config=schema.multi_tenancy(),
+                        replication_config=schema.replication(self._settings.replicas),
+                        vector_config=schema.VECTORS,
+                        inverted_index_config=schema.INVERTED,
+                    )
+                except weaviate.exceptions.UnexpectedStatusCodeError as error:
+                    if "already exists" not in str(error):  # another replica was faster
+                        raise
+            missing = facets.keys() - await self._known(name)
+            if missing:
+                missing = facets.keys() - await self._known(name, again=True)
+            for made in schema.facet_properties(sorted(missing)):
+                try:
+                    await client.collections.use(name).config.add_property(made)
+                except WeaviateInvalidInputError as error:
+                    if "already exists" not in str(error):
+                        raise
+                self._properties[name].add(made.name)
+        return self._at(name, batch.space)
+
+    async def _known(self, name: str, *, again: bool = False) -> set[str]:
+        """The properties of a collection, as last seen; empty when there is none."""
+        if again or not self._properties.get(name):
+            collection = self._client.collections.use(name)
+            there = await self._client.collections.exists(name)
+            config = await collection.config.get() if there else None
+            self._properties[name] = {one.name for one in config.properties} if config else set()
+        return self._properties[name]
+
+
+async def _ids(found: Found, where: _Filters, offset: int) -> list[str]:
+    reply = await found.query.fetch_objects(filters=where, limit=PAGE, offset=offset, return_properties=[])
+    return [str(one.uuid) for one in reply.objects]
+
+
+async def _changed(found: Found, ids: Sequence[str], properties: dict[str, Any]) -> None:
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def change(one: str) -> None:
+        async with limit:
+            await found.data.update(uuid=one, properties=properties)
+
+    await asyncio.gather(*(change(one) for one in ids))
+
+
+def _row(one: Any) -> Row:
+    """A passage and the head it needs, in one word."""
+    return f"{one.uuid}/{one.properties['head']}"
+
+
+def _passage_of(row: Row) -> str:
+    return str(row).split("/", 1)[0]
+
+
+def _readers(readers: frozenset[str]) -> list[str]:
+    return [f"={reader}" for reader in sorted(readers)] or [schema.EVERYBODY]
+
+
+def _place(place: Place) -> str:
+    return json.dumps([place.page, place.sheet, list(place.headings), place.start, place.end])
+
+
+def _passage(space: Space, said: dict[str, Any]) -> Passage:
+    page, sheet, headings, start, end = json.loads(said["place"])
+    return Passage(
+        said["chunk_id"],
+        said["document"],
+        space.collection,
+        said["source"],
+        said["title"],
+        said["revision"],
+        said["text"],
+        Place(page, sheet, tuple(headings), start, end),
+        json.loads(said["metadata"]),
+    )
