@@ -29,7 +29,9 @@ def test_each_service_is_told_where_the_others_are(tmp_path: Path):
     names = ("nats", "model", "embedding", "retrieval", "ingestion", "generation")
     ports = {name: 5000 + place for place, name in enumerate(names)}
     ports |= {f"{name}-metrics": 6000 + place for place, name in enumerate(names)}
-    parts = {part.name: part.environment for part in services(Options(tmp_path, tmp_path), ports, "ll_service")}
+    parts = {
+        part.name: part.environment for part in services(Options(tmp_path, tmp_path), ports, "ll_service", "store key")
+    }
     assert parts["retrieval"]["EMBEDDING__TARGET"] == "127.0.0.1:5002"
     assert parts["generation"]["TGI__URL"] == "http://127.0.0.1:5001"
     assert {environment["ACCESS__KEY"] for environment in parts.values()} == {"ll_service"}

@@ -35,6 +35,8 @@ def reached(server: WeaviateServer, **more) -> Weaviate:
 @asynccontextmanager
 async def slowed(port: int, chance: random.Random):
     """A proxy that holds back what is sent for up to 30 ms; yields its port."""
+    open_ends: list[asyncio.StreamWriter] = []
+    working: list[asyncio.Task[None]] = []
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most_s: float) -> None:
         with suppress(ConnectionError):
@@ -46,6 +48,8 @@ async def slowed(port: int, chance: random.Random):
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind, ahead = await asyncio.open_connection("127.0.0.1", port)
+        open_ends.extend((writer, ahead))
+        working.append(asyncio.current_task())
         await asyncio.gather(pump(reader, ahead, 0.03), pump(behind, writer, 0.0))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -53,6 +57,9 @@ async def slowed(port: int, chance: random.Random):
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for end in open_ends:
+            end.close()
+        await asyncio.gather(*working)
 
 
 async def count(store: WeaviateStore, build, space) -> int:

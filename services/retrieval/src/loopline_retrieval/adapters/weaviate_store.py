@@ -5,7 +5,6 @@ a head, are left out. Nothing here needs a lock: writes are upserts, what is old
 """
 
 import asyncio
-import json
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,21 +17,30 @@ from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.classes.query import Filter as Where
 from weaviate.classes.query import MetadataQuery
 from weaviate.collections.classes.filters import _Filters
-from weaviate.exceptions import WeaviateInvalidInputError, WeaviateQueryError
+from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInvalidInputError, WeaviateQueryError
 
 from loopline_retrieval.adapters import weaviate_schema as schema
-from loopline_retrieval.adapters.stems import asked, stemmed
+from loopline_retrieval.adapters.stems import asked
 from loopline_retrieval.adapters.weaviate_errors import absent, told, translated
 from loopline_retrieval.adapters.weaviate_filter import answering, heads_of, named, of_document, passages_of
+from loopline_retrieval.adapters.weaviate_objects import (
+    PAGE,
+    SHOWN,
+    Found,
+    changed,
+    ids_of,
+    objects_of,
+    passage_id,
+    passage_of,
+    readers_said,
+    row_of,
+)
 from loopline_retrieval.filters import Filter
-from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Place, Row, Space, Vector
+from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Row, Space, Vector
 from loopline_retrieval.settings import Weaviate
 from loopline_runtime.errors import Unavailable
 
 T = TypeVar("T")
-Found = Any  # the client's collection, of one tenant
-PAGE, AT_ONCE = 500, 16
-_SHOWN = ["document", "revision", "kind", "chunk_id", "text", "source", "title", "place", "metadata"]
 
 
 class WeaviateStore:
@@ -72,35 +80,8 @@ class WeaviateStore:
         """See the port. What is shown at once needs no staging."""
         facets = schema.facets(batch.source, batch.title, batch.document, batch.metadata)
         found = await self._made(batch, facets)
-        head = schema.head_id(batch.document, batch.revision)
-        said = {
-            "kind": schema.PASSAGE,
-            "document": batch.document,
-            "revision": batch.revision,
-            "staged": batch.count > 1,
-            "readers": _readers(readers),
-            "head": head,
-            "source": batch.source,
-            "title": batch.title,
-            "metadata": json.dumps(dict(batch.metadata)),
-            **facets,
-        }
-        objects = [
-            DataObject(
-                uuid=schema.passage_id(chunk.chunk_id, batch.revision),
-                vector=list(struct.unpack(f"<{len(chunk.vector) // 4}f", chunk.vector)),
-                properties={
-                    **said,
-                    "chunk_id": chunk.chunk_id,
-                    "text": chunk.text,
-                    "words": stemmed(chunk.text),
-                    "place": _place(chunk.place),
-                },
-            )
-            for chunk in chunks
-        ]
         async with self._writing():
-            result = await found.data.insert_many(objects)
+            result = await found.data.insert_many(objects_of(batch, chunks, readers, facets))
         if result.errors:
             raise told("; ".join(sorted({error.message for error in result.errors.values()})))
 
@@ -149,8 +130,8 @@ class WeaviateStore:
         older = passages_of(document) & Where.by_property("revision").less_than(before)
         async with self._writing():
             offset = 0
-            while page := await _ids(found, older, offset):
-                await _changed(found, page, {"readers": _readers(readers)})
+            while page := await ids_of(found, older, offset):
+                await changed(found, page, {"readers": readers_said(readers)})
                 offset += len(page)
 
     async def nearest(
@@ -166,7 +147,7 @@ class WeaviateStore:
                 return_metadata=MetadataQuery(distance=True),
                 return_properties=["head"],
             )
-            return [Hit(_row(one), 1 - one.metadata.distance) for one in reply.objects]
+            return [Hit(row_of(one), 1 - one.metadata.distance) for one in reply.objects]
 
         return await self._asked(space, ask, [], where)
 
@@ -185,13 +166,13 @@ class WeaviateStore:
                 return_metadata=MetadataQuery(score=True),
                 return_properties=["head"],
             )
-            return [Hit(_row(one), one.metadata.score) for one in reply.objects]
+            return [Hit(row_of(one), one.metadata.score) for one in reply.objects]
 
         return await self._asked(space, ask, [], where) if words else []
 
     async def cosines(self, space: Space, vector: Vector, rows: Iterable[Row]) -> dict[Row, float]:
         """See the port."""
-        by_id = {_passage_of(row): row for row in rows}
+        by_id = {passage_id(row): row for row in rows}
 
         async def ask(found: Found, _: set[str]) -> dict[Row, float]:
             reply = await found.query.near_vector(
@@ -211,16 +192,16 @@ class WeaviateStore:
 
         async def ask(found: Found, _: set[str]) -> dict[Row, Passage]:
             filters = Where.by_id().contains_any(sorted(ids))
-            reply = await found.query.fetch_objects(filters=filters, limit=len(ids), return_properties=_SHOWN)
+            reply = await found.query.fetch_objects(filters=filters, limit=len(ids), return_properties=SHOWN)
             objects = {str(one.uuid): one.properties for one in reply.objects}
             newest: dict[str, int] = {}
             for said in objects.values():
                 if said["kind"] == schema.HEAD:
                     newest[said["document"]] = max(said["revision"], newest.get(said["document"], 0))
             return {
-                row: _passage(space, said)
+                row: passage_of(space, said)
                 for row in rows
-                if (said := objects.get(_passage_of(row))) and newest.get(said["document"]) == said["revision"]
+                if (said := objects.get(passage_id(row))) and newest.get(said["document"]) == said["revision"]
             }
 
         return await self._asked(space, ask, {}) if ids else {}
@@ -273,8 +254,8 @@ class WeaviateStore:
     async def _unstage(self, found: Found, document: str, revision: int) -> None:
         mine = passages_of(document) & Where.by_property("revision").equal(revision)
         staged = mine & Where.by_property("staged").equal(True)
-        while page := await _ids(found, staged, 0):
-            await _changed(found, page, {"staged": False})
+        while page := await ids_of(found, staged, 0):
+            await changed(found, page, {"staged": False})
 
     async def _newest(self, found: Found, document: str) -> int:
         reply = await found.query.fetch_objects(filters=heads_of(document), limit=PAGE, return_properties=["revision"])
@@ -329,7 +310,7 @@ class WeaviateStore:
                         vector_config=schema.VECTORS,
                         inverted_index_config=schema.INVERTED,
                     )
-                except weaviate.exceptions.UnexpectedStatusCodeError as error:
+                except UnexpectedStatusCodeError as error:
                     if "already exists" not in str(error):  # another replica was faster
                         raise
             missing = facets.keys() - await self._known(name)
@@ -352,50 +333,3 @@ class WeaviateStore:
             config = await collection.config.get() if there else None
             self._properties[name] = {one.name for one in config.properties} if config else set()
         return self._properties[name]
-
-
-async def _ids(found: Found, where: _Filters, offset: int) -> list[str]:
-    reply = await found.query.fetch_objects(filters=where, limit=PAGE, offset=offset, return_properties=[])
-    return [str(one.uuid) for one in reply.objects]
-
-
-async def _changed(found: Found, ids: Sequence[str], properties: dict[str, Any]) -> None:
-    limit = asyncio.Semaphore(AT_ONCE)
-
-    async def change(one: str) -> None:
-        async with limit:
-            await found.data.update(uuid=one, properties=properties)
-
-    await asyncio.gather(*(change(one) for one in ids))
-
-
-def _row(one: Any) -> Row:
-    """A passage and the head it needs, in one word."""
-    return f"{one.uuid}/{one.properties['head']}"
-
-
-def _passage_of(row: Row) -> str:
-    return str(row).split("/", 1)[0]
-
-
-def _readers(readers: frozenset[str]) -> list[str]:
-    return [f"={reader}" for reader in sorted(readers)] or [schema.EVERYBODY]
-
-
-def _place(place: Place) -> str:
-    return json.dumps([place.page, place.sheet, list(place.headings), place.start, place.end])
-
-
-def _passage(space: Space, said: dict[str, Any]) -> Passage:
-    page, sheet, headings, start, end = json.loads(said["place"])
-    return Passage(
-        said["chunk_id"],
-        said["document"],
-        space.collection,
-        said["source"],
-        said["title"],
-        said["revision"],
-        said["text"],
-        Place(page, sheet, tuple(headings), start, end),
-        json.loads(said["metadata"]),
-    )
