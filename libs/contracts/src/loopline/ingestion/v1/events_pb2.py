@@ -22,9 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"loopline/ingestion/v1/events.proto\x12\x15loopline.ingestion.v1\"\xb4\x02\n\x10\x44ocumentAccepted\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x11\n\tupload_id\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x04\x12\x14\n\x0c\x63ontent_type\x18\x07 \x01(\t\x12G\n\x08metadata\x18\x08 \x03(\x0b\x32\x35.loopline.ingestion.v1.DocumentAccepted.MetadataEntry\x12\x0f\n\x07readers\x18\t \x03(\t\x12\x0e\n\x06sha256\x18\n \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"s\n\x16\x44ocumentReadersChanged\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0f\n\x07readers\x18\x05 \x03(\t\"\x9e\x01\n\x10\x44ocumentRejected\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x04\x12.\n\x07reasons\x18\x06 \x03(\x0b\x32\x1d.loopline.ingestion.v1.Reason\"$\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"J\n\x0f\x44ocumentDeleted\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\"\x9e\x01\n\tPlanAdded\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12)\n\x04plan\x18\x03 \x01(\x0b\x32\x1b.loopline.ingestion.v1.Plan\x12;\n\x08settings\x18\x04 \x01(\x0b\x32).loopline.ingestion.v1.CollectionSettings\"m\n\x04Plan\x12/\n\x07\x63utting\x18\x01 \x01(\x0b\x32\x1e.loopline.ingestion.v1.Cutting\x12\x34\n\x05model\x18\x02 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\"C\n\x07\x43utting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nmax_tokens\x18\x02 \x01(\r\x12\x16\n\x0eoverlap_tokens\x18\x03 \x01(\r\"C\n\x0e\x45mbeddingModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\r\"/\n\x12\x43ollectionSettings\x12\x19\n\x11\x65xpectations_json\x18\x01 \x01(\t\"n\n\x0f\x44ocumentChunked\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1e.loopline.ingestion.v1.BatchOf\x12,\n\x06\x63hunks\x18\x02 \x03(\x0b\x32\x1c.loopline.ingestion.v1.Chunk\"\xe8\x02\n\x07\x42\x61tchOf\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x04\x12\x15\n\rindex_version\x18\x06 \x01(\t\x12\x0e\n\x06number\x18\x07 \x01(\r\x12\x13\n\x0b\x62\x61tch_count\x18\x08 \x01(\r\x12\x34\n\x05model\x18\t \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\x12\r\n\x05title\x18\n \x01(\t\x12>\n\x08metadata\x18\x0b \x03(\x0b\x32,.loopline.ingestion.v1.BatchOf.MetadataEntry\x12\x0f\n\x07readers\x18\x0c \x03(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"e\n\x05\x43hunk\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x0f\n\x07ordinal\x18\x02 \x01(\r\x12\x0c\n\x04text\x18\x03 \x01(\t\x12+\n\x05place\x18\x04 \x01(\x0b\x32\x1c.loopline.ingestion.v1.Place\"R\n\x05Place\x12\x0c\n\x04page\x18\x01 \x01(\r\x12\r\n\x05sheet\x18\x02 \x01(\t\x12\x10\n\x08headings\x18\x03 \x03(\t\x12\r\n\x05start\x18\x04 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x05 \x01(\x04\x42X\n\x19\x64\x65v.loopline.ingestion.v1P\x01Z!loopline/ingestion/v1;ingestionv1\xaa\x02\x15Loopline.Ingestion.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"loopline/ingestion/v1/events.proto\x12\x15loopline.ingestion.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x02\n\x10\x44ocumentAccepted\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x11\n\tupload_id\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x04\x12\x14\n\x0c\x63ontent_type\x18\x07 \x01(\t\x12G\n\x08metadata\x18\x08 \x03(\x0b\x32\x35.loopline.ingestion.v1.DocumentAccepted.MetadataEntry\x12\x0f\n\x07readers\x18\t \x03(\t\x12\x0e\n\x06sha256\x18\n \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"s\n\x16\x44ocumentReadersChanged\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0f\n\x07readers\x18\x05 \x03(\t\"\x9e\x01\n\x10\x44ocumentRejected\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x04\x12.\n\x07reasons\x18\x06 \x03(\x0b\x32\x1d.loopline.ingestion.v1.Reason\"$\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"J\n\x0f\x44ocumentDeleted\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\"Q\n\x16\x44ocumentErasureOrdered\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x8c\x01\n\x0e\x44ocumentErased\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12\x30\n\x08removals\x18\x05 \x03(\x0b\x32\x1e.loopline.ingestion.v1.Removal\"\xb2\x01\n\x07Removal\x12\x0c\n\x04what\x18\x01 \x01(\t\x12\r\n\x05where\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x12.\n\nremoved_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08verified\x18\x05 \x01(\t\x12\x0c\n\x04\x64isk\x18\x06 \x01(\t\x12+\n\x07gone_by\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9e\x01\n\tPlanAdded\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12)\n\x04plan\x18\x03 \x01(\x0b\x32\x1b.loopline.ingestion.v1.Plan\x12;\n\x08settings\x18\x04 \x01(\x0b\x32).loopline.ingestion.v1.CollectionSettings\"m\n\x04Plan\x12/\n\x07\x63utting\x18\x01 \x01(\x0b\x32\x1e.loopline.ingestion.v1.Cutting\x12\x34\n\x05model\x18\x02 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\"C\n\x07\x43utting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nmax_tokens\x18\x02 \x01(\r\x12\x16\n\x0eoverlap_tokens\x18\x03 \x01(\r\"C\n\x0e\x45mbeddingModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\r\"/\n\x12\x43ollectionSettings\x12\x19\n\x11\x65xpectations_json\x18\x01 \x01(\t\"n\n\x0f\x44ocumentChunked\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1e.loopline.ingestion.v1.BatchOf\x12,\n\x06\x63hunks\x18\x02 \x03(\x0b\x32\x1c.loopline.ingestion.v1.Chunk\"\xe8\x02\n\x07\x42\x61tchOf\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x04\x12\x15\n\rindex_version\x18\x06 \x01(\t\x12\x0e\n\x06number\x18\x07 \x01(\r\x12\x13\n\x0b\x62\x61tch_count\x18\x08 \x01(\r\x12\x34\n\x05model\x18\t \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\x12\r\n\x05title\x18\n \x01(\t\x12>\n\x08metadata\x18\x0b \x03(\x0b\x32,.loopline.ingestion.v1.BatchOf.MetadataEntry\x12\x0f\n\x07readers\x18\x0c \x03(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"e\n\x05\x43hunk\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x0f\n\x07ordinal\x18\x02 \x01(\r\x12\x0c\n\x04text\x18\x03 \x01(\t\x12+\n\x05place\x18\x04 \x01(\x0b\x32\x1c.loopline.ingestion.v1.Place\"R\n\x05Place\x12\x0c\n\x04page\x18\x01 \x01(\r\x12\r\n\x05sheet\x18\x02 \x01(\t\x12\x10\n\x08headings\x18\x03 \x03(\t\x12\r\n\x05start\x18\x04 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x05 \x01(\x04\x42X\n\x19\x64\x65v.loopline.ingestion.v1P\x01Z!loopline/ingestion/v1;ingestionv1\xaa\x02\x15Loopline.Ingestion.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,36 +37,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOCUMENTACCEPTED_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_BATCHOF_METADATAENTRY']._loaded_options = None
   _globals['_BATCHOF_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_DOCUMENTACCEPTED']._serialized_start=62
-  _globals['_DOCUMENTACCEPTED']._serialized_end=370
-  _globals['_DOCUMENTACCEPTED_METADATAENTRY']._serialized_start=323
-  _globals['_DOCUMENTACCEPTED_METADATAENTRY']._serialized_end=370
-  _globals['_DOCUMENTREADERSCHANGED']._serialized_start=372
-  _globals['_DOCUMENTREADERSCHANGED']._serialized_end=487
-  _globals['_DOCUMENTREJECTED']._serialized_start=490
-  _globals['_DOCUMENTREJECTED']._serialized_end=648
-  _globals['_REASON']._serialized_start=650
-  _globals['_REASON']._serialized_end=686
-  _globals['_DOCUMENTDELETED']._serialized_start=688
-  _globals['_DOCUMENTDELETED']._serialized_end=762
-  _globals['_PLANADDED']._serialized_start=765
-  _globals['_PLANADDED']._serialized_end=923
-  _globals['_PLAN']._serialized_start=925
-  _globals['_PLAN']._serialized_end=1034
-  _globals['_CUTTING']._serialized_start=1036
-  _globals['_CUTTING']._serialized_end=1103
-  _globals['_EMBEDDINGMODEL']._serialized_start=1105
-  _globals['_EMBEDDINGMODEL']._serialized_end=1172
-  _globals['_COLLECTIONSETTINGS']._serialized_start=1174
-  _globals['_COLLECTIONSETTINGS']._serialized_end=1221
-  _globals['_DOCUMENTCHUNKED']._serialized_start=1223
-  _globals['_DOCUMENTCHUNKED']._serialized_end=1333
-  _globals['_BATCHOF']._serialized_start=1336
-  _globals['_BATCHOF']._serialized_end=1696
-  _globals['_BATCHOF_METADATAENTRY']._serialized_start=323
-  _globals['_BATCHOF_METADATAENTRY']._serialized_end=370
-  _globals['_CHUNK']._serialized_start=1698
-  _globals['_CHUNK']._serialized_end=1799
-  _globals['_PLACE']._serialized_start=1801
-  _globals['_PLACE']._serialized_end=1883
+  _globals['_DOCUMENTACCEPTED']._serialized_start=95
+  _globals['_DOCUMENTACCEPTED']._serialized_end=403
+  _globals['_DOCUMENTACCEPTED_METADATAENTRY']._serialized_start=356
+  _globals['_DOCUMENTACCEPTED_METADATAENTRY']._serialized_end=403
+  _globals['_DOCUMENTREADERSCHANGED']._serialized_start=405
+  _globals['_DOCUMENTREADERSCHANGED']._serialized_end=520
+  _globals['_DOCUMENTREJECTED']._serialized_start=523
+  _globals['_DOCUMENTREJECTED']._serialized_end=681
+  _globals['_REASON']._serialized_start=683
+  _globals['_REASON']._serialized_end=719
+  _globals['_DOCUMENTDELETED']._serialized_start=721
+  _globals['_DOCUMENTDELETED']._serialized_end=795
+  _globals['_DOCUMENTERASUREORDERED']._serialized_start=797
+  _globals['_DOCUMENTERASUREORDERED']._serialized_end=878
+  _globals['_DOCUMENTERASED']._serialized_start=881
+  _globals['_DOCUMENTERASED']._serialized_end=1021
+  _globals['_REMOVAL']._serialized_start=1024
+  _globals['_REMOVAL']._serialized_end=1202
+  _globals['_PLANADDED']._serialized_start=1205
+  _globals['_PLANADDED']._serialized_end=1363
+  _globals['_PLAN']._serialized_start=1365
+  _globals['_PLAN']._serialized_end=1474
+  _globals['_CUTTING']._serialized_start=1476
+  _globals['_CUTTING']._serialized_end=1543
+  _globals['_EMBEDDINGMODEL']._serialized_start=1545
+  _globals['_EMBEDDINGMODEL']._serialized_end=1612
+  _globals['_COLLECTIONSETTINGS']._serialized_start=1614
+  _globals['_COLLECTIONSETTINGS']._serialized_end=1661
+  _globals['_DOCUMENTCHUNKED']._serialized_start=1663
+  _globals['_DOCUMENTCHUNKED']._serialized_end=1773
+  _globals['_BATCHOF']._serialized_start=1776
+  _globals['_BATCHOF']._serialized_end=2136
+  _globals['_BATCHOF_METADATAENTRY']._serialized_start=356
+  _globals['_BATCHOF_METADATAENTRY']._serialized_end=403
+  _globals['_CHUNK']._serialized_start=2138
+  _globals['_CHUNK']._serialized_end=2239
+  _globals['_PLACE']._serialized_start=2241
+  _globals['_PLACE']._serialized_end=2323
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
 import google.protobuf.message
+import google.protobuf.timestamp_pb2
 import sys
 import typing
 
@@ -198,6 +199,111 @@ class DocumentDeleted(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["collection", b"collection", "document_id", b"document_id", "source", b"source"]) -> None: ...
 
 Global___DocumentDeleted: typing_extensions.TypeAlias = DocumentDeleted
+
+@typing.final
+class DocumentErasureOrdered(google.protobuf.message.Message):
+    """A document must leave no trace. It is deleted with this fact, and every owner of document data removes what it has of it up to this
+    fact's revision, looks again, and says its own DocumentErased. The receipt is named by the document and this revision: `<document_id>-<revision>`.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    COLLECTION_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    document_id: builtins.str
+    collection: builtins.str
+    reason: builtins.str
+    """Why, in the words of who ordered it; stays in the receipt, so it must hold nothing personal."""
+    def __init__(
+        self,
+        *,
+        document_id: builtins.str = ...,
+        collection: builtins.str = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "document_id", b"document_id", "reason", b"reason"]) -> None: ...
+
+Global___DocumentErasureOrdered: typing_extensions.TypeAlias = DocumentErasureOrdered
+
+@typing.final
+class DocumentErased(google.protobuf.message.Message):
+    """What this service removed of an erased document. The DocumentErased of every owner has these very fields."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    COLLECTION_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    REMOVALS_FIELD_NUMBER: builtins.int
+    owner: builtins.str
+    """The service that says so."""
+    document_id: builtins.str
+    collection: builtins.str
+    revision: builtins.int
+    """The revision of the order."""
+    @property
+    def removals(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Removal]: ...
+    def __init__(
+        self,
+        *,
+        owner: builtins.str = ...,
+        document_id: builtins.str = ...,
+        collection: builtins.str = ...,
+        revision: builtins.int = ...,
+        removals: collections.abc.Iterable[Global___Removal] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "document_id", b"document_id", "owner", b"owner", "removals", b"removals", "revision", b"revision"]) -> None: ...
+
+Global___DocumentErased: typing_extensions.TypeAlias = DocumentErased
+
+@typing.final
+class Removal(google.protobuf.message.Message):
+    """One thing that was looked for, removed, and looked for again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WHAT_FIELD_NUMBER: builtins.int
+    WHERE_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    REMOVED_AT_FIELD_NUMBER: builtins.int
+    VERIFIED_FIELD_NUMBER: builtins.int
+    DISK_FIELD_NUMBER: builtins.int
+    GONE_BY_FIELD_NUMBER: builtins.int
+    what: builtins.str
+    """A stable word: raw_bytes, facts, batches, dead_letters, ledger_text, chunks, answers, turns, spool, scores, ..."""
+    where: builtins.str
+    """For people: a stream, a table, an index version."""
+    count: builtins.int
+    """How many were removed; 0: none were there."""
+    verified: builtins.str
+    """How it was looked for again, and found gone."""
+    disk: builtins.str
+    """How its bytes leave the disk."""
+    @property
+    def removed_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Since then no interface shows it."""
+
+    @property
+    def gone_by(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """By when they have left it; absent: an operator must act, as `disk` says."""
+
+    def __init__(
+        self,
+        *,
+        what: builtins.str = ...,
+        where: builtins.str = ...,
+        count: builtins.int = ...,
+        removed_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        verified: builtins.str = ...,
+        disk: builtins.str = ...,
+        gone_by: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["gone_by", b"gone_by", "removed_at", b"removed_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["count", b"count", "disk", b"disk", "gone_by", b"gone_by", "removed_at", b"removed_at", "verified", b"verified", "what", b"what", "where", b"where"]) -> None: ...
+
+Global___Removal: typing_extensions.TypeAlias = Removal
 
 @typing.final
 class PlanAdded(google.protobuf.message.Message):

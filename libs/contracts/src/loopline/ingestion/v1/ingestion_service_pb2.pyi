@@ -466,6 +466,204 @@ class DeleteDocumentResponse(google.protobuf.message.Message):
 Global___DeleteDocumentResponse: typing_extensions.TypeAlias = DeleteDocumentResponse
 
 @typing.final
+class EraseDocumentRequest(google.protobuf.message.Message):
+    """Which document must leave no trace."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    document_id: builtins.str
+    reason: builtins.str
+    """Why; stays in the receipt, so it must hold nothing personal. At most 256 characters."""
+    def __init__(
+        self,
+        *,
+        document_id: builtins.str = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["document_id", b"document_id", "reason", b"reason"]) -> None: ...
+
+Global___EraseDocumentRequest: typing_extensions.TypeAlias = EraseDocumentRequest
+
+@typing.final
+class EraseDocumentResponse(google.protobuf.message.Message):
+    """It answers nothing any more, and is being erased."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RECEIPT_ID_FIELD_NUMBER: builtins.int
+    receipt_id: builtins.str
+    def __init__(
+        self,
+        *,
+        receipt_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["receipt_id", b"receipt_id"]) -> None: ...
+
+Global___EraseDocumentResponse: typing_extensions.TypeAlias = EraseDocumentResponse
+
+@typing.final
+class GetErasureRequest(google.protobuf.message.Message):
+    """Which receipt."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RECEIPT_ID_FIELD_NUMBER: builtins.int
+    receipt_id: builtins.str
+    def __init__(
+        self,
+        *,
+        receipt_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["receipt_id", b"receipt_id"]) -> None: ...
+
+Global___GetErasureRequest: typing_extensions.TypeAlias = GetErasureRequest
+
+@typing.final
+class GetErasureResponse(google.protobuf.message.Message):
+    """One receipt."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ERASURE_FIELD_NUMBER: builtins.int
+    @property
+    def erasure(self) -> Global___Erasure: ...
+    def __init__(
+        self,
+        *,
+        erasure: Global___Erasure | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["erasure", b"erasure"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["erasure", b"erasure"]) -> None: ...
+
+Global___GetErasureResponse: typing_extensions.TypeAlias = GetErasureResponse
+
+@typing.final
+class ListErasuresRequest(google.protobuf.message.Message):
+    """Which receipts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """1 to 1,000; 0: 100."""
+    page_token: builtins.str
+    """From the last page; empty: from the newest."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+
+Global___ListErasuresRequest: typing_extensions.TypeAlias = ListErasuresRequest
+
+@typing.final
+class ListErasuresResponse(google.protobuf.message.Message):
+    """A page of receipts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ERASURES_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Empty: this was the last page."""
+    @property
+    def erasures(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Erasure]: ...
+    def __init__(
+        self,
+        *,
+        erasures: collections.abc.Iterable[Global___Erasure] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["erasures", b"erasures", "next_page_token", b"next_page_token"]) -> None: ...
+
+Global___ListErasuresResponse: typing_extensions.TypeAlias = ListErasuresResponse
+
+@typing.final
+class Erasure(google.protobuf.message.Message):
+    """A receipt."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RECEIPT_ID_FIELD_NUMBER: builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    COLLECTION_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    ORDERED_AT_FIELD_NUMBER: builtins.int
+    OWNERS_FIELD_NUMBER: builtins.int
+    SILENT_FIELD_NUMBER: builtins.int
+    COMPLETE_FIELD_NUMBER: builtins.int
+    GONE_BY_FIELD_NUMBER: builtins.int
+    receipt_id: builtins.str
+    """The document's id and the revision of the order: <document_id>-<revision>."""
+    document_id: builtins.str
+    collection: builtins.str
+    reason: builtins.str
+    complete: builtins.bool
+    """True when every owner has answered."""
+    @property
+    def ordered_at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def owners(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___OwnerErasure]:
+        """What each owner said, by its name."""
+
+    @property
+    def silent(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Owners that have said nothing yet."""
+
+    @property
+    def gone_by(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """By when all its bytes have left every disk; absent: somebody is silent, or an operator must act, as a removal says."""
+
+    def __init__(
+        self,
+        *,
+        receipt_id: builtins.str = ...,
+        document_id: builtins.str = ...,
+        collection: builtins.str = ...,
+        reason: builtins.str = ...,
+        ordered_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        owners: collections.abc.Iterable[Global___OwnerErasure] | None = ...,
+        silent: collections.abc.Iterable[builtins.str] | None = ...,
+        complete: builtins.bool = ...,
+        gone_by: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["gone_by", b"gone_by", "ordered_at", b"ordered_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "complete", b"complete", "document_id", b"document_id", "gone_by", b"gone_by", "ordered_at", b"ordered_at", "owners", b"owners", "reason", b"reason", "receipt_id", b"receipt_id", "silent", b"silent"]) -> None: ...
+
+Global___Erasure: typing_extensions.TypeAlias = Erasure
+
+@typing.final
+class OwnerErasure(google.protobuf.message.Message):
+    """What one owner removed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: builtins.int
+    SAID_AT_FIELD_NUMBER: builtins.int
+    REMOVALS_FIELD_NUMBER: builtins.int
+    owner: builtins.str
+    @property
+    def said_at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def removals(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[loopline.ingestion.v1.events_pb2.Removal]: ...
+    def __init__(
+        self,
+        *,
+        owner: builtins.str = ...,
+        said_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        removals: collections.abc.Iterable[loopline.ingestion.v1.events_pb2.Removal] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["said_at", b"said_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["owner", b"owner", "removals", b"removals", "said_at", b"said_at"]) -> None: ...
+
+Global___OwnerErasure: typing_extensions.TypeAlias = OwnerErasure
+
+@typing.final
 class Collection(google.protobuf.message.Message):
     """A collection of documents that are searched together."""
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from loopline.ingestion.v1 import events_pb2 as loopline_dot_ingestion_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"loopline/retrieval/v1/events.proto\x12\x15loopline.retrieval.v1\x1a\"loopline/ingestion/v1/events.proto\"S\n\rChunksIndexed\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1e.loopline.ingestion.v1.BatchOf\x12\x13\n\x0b\x63hunk_count\x18\x02 \x01(\r\"\xf6\x01\n\x0bQueryServed\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x10\n\x08question\x18\x03 \x01(\t\x12\x15\n\rindex_version\x18\x04 \x01(\t\x12\x34\n\x05model\x18\x05 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\x12\t\n\x01k\x18\x06 \x01(\r\x12\x36\n\x08passages\x18\x07 \x03(\x0b\x32$.loopline.retrieval.v1.ServedPassage\x12\x0f\n\x07took_ms\x18\x08 \x01(\x01\x12\x0e\n\x06vector\x18\t \x01(\x0c\"W\n\rServedPassage\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\r\n\x05score\x18\x04 \x01(\x01\x42X\n\x19\x64\x65v.loopline.retrieval.v1P\x01Z!loopline/retrieval/v1;retrievalv1\xaa\x02\x15Loopline.Retrieval.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"loopline/retrieval/v1/events.proto\x12\x15loopline.retrieval.v1\x1a\"loopline/ingestion/v1/events.proto\"S\n\rChunksIndexed\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1e.loopline.ingestion.v1.BatchOf\x12\x13\n\x0b\x63hunk_count\x18\x02 \x01(\r\"\xf6\x01\n\x0bQueryServed\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x10\n\x08question\x18\x03 \x01(\t\x12\x15\n\rindex_version\x18\x04 \x01(\t\x12\x34\n\x05model\x18\x05 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\x12\t\n\x01k\x18\x06 \x01(\r\x12\x36\n\x08passages\x18\x07 \x03(\x0b\x32$.loopline.retrieval.v1.ServedPassage\x12\x0f\n\x07took_ms\x18\x08 \x01(\x01\x12\x0e\n\x06vector\x18\t \x01(\x0c\"W\n\rServedPassage\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\r\n\x05score\x18\x04 \x01(\x01\"\x8c\x01\n\x0e\x44ocumentErased\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12\x30\n\x08removals\x18\x05 \x03(\x0b\x32\x1e.loopline.ingestion.v1.RemovalBX\n\x19\x64\x65v.loopline.retrieval.v1P\x01Z!loopline/retrieval/v1;retrievalv1\xaa\x02\x15Loopline.Retrieval.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,4 +39,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYSERVED']._serialized_end=429
   _globals['_SERVEDPASSAGE']._serialized_start=431
   _globals['_SERVEDPASSAGE']._serialized_end=518
+  _globals['_DOCUMENTERASED']._serialized_start=521
+  _globals['_DOCUMENTERASED']._serialized_end=661
 # @@protoc_insertion_point(module_scope)

@@ -114,3 +114,33 @@ class ServedPassage(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["chunk_id", b"chunk_id", "document_id", b"document_id", "revision", b"revision", "score", b"score"]) -> None: ...
 
 Global___ServedPassage: typing_extensions.TypeAlias = ServedPassage
+
+@typing.final
+class DocumentErased(google.protobuf.message.Message):
+    """What this service removed of an erased document; fields as in ingestion's."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    COLLECTION_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    REMOVALS_FIELD_NUMBER: builtins.int
+    owner: builtins.str
+    document_id: builtins.str
+    collection: builtins.str
+    revision: builtins.int
+    @property
+    def removals(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[loopline.ingestion.v1.events_pb2.Removal]: ...
+    def __init__(
+        self,
+        *,
+        owner: builtins.str = ...,
+        document_id: builtins.str = ...,
+        collection: builtins.str = ...,
+        revision: builtins.int = ...,
+        removals: collections.abc.Iterable[loopline.ingestion.v1.events_pb2.Removal] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "document_id", b"document_id", "owner", b"owner", "removals", b"removals", "revision", b"revision"]) -> None: ...
+
+Global___DocumentErased: typing_extensions.TypeAlias = DocumentErased
