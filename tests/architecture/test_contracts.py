@@ -12,6 +12,8 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from loopline.access.v1 import rights_pb2
 from loopline.embedding.v1 import embedding_service_pb2
 from loopline.embedding.v1 import events_pb2 as embedding_events
+from loopline.evaluation.v1 import evaluation_service_pb2
+from loopline.evaluation.v1 import events_pb2 as evaluation_events
 from loopline.generation.v1 import events_pb2 as generation_events
 from loopline.generation.v1 import generation_service_pb2
 from loopline.ingestion.v1 import events_pb2 as ingestion_events
@@ -23,10 +25,25 @@ from loopline_contracts.asyncapi import document
 ROOT = Path(__file__).parents[2]
 FILES: list[FileDescriptor] = [
     rights_pb2.DESCRIPTOR,
-    *(module.DESCRIPTOR for module in (ingestion_events, embedding_events, retrieval_events, generation_events)),
     *(
         module.DESCRIPTOR
-        for module in (ingestion_service_pb2, embedding_service_pb2, retrieval_service_pb2, generation_service_pb2)
+        for module in (
+            ingestion_events,
+            embedding_events,
+            retrieval_events,
+            generation_events,
+            evaluation_events,
+        )
+    ),
+    *(
+        module.DESCRIPTOR
+        for module in (
+            ingestion_service_pb2,
+            embedding_service_pb2,
+            retrieval_service_pb2,
+            generation_service_pb2,
+            evaluation_service_pb2,
+        )
     ),
 ]
 METHODS: list[MethodDescriptor] = [

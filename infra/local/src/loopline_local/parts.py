@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loopline_local import weaviate
 
-SERVICES = ("embedding", "retrieval", "ingestion", "generation")
+SERVICES = ("embedding", "retrieval", "ingestion", "generation", "evaluation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def weaviate_server(options: Options, ports: dict[str, int], key: str) -> Part:
 
 
 def services(options: Options, ports: dict[str, int], service_key: str, store_key: str) -> list[Part]:
-    """The four services."""
+    """The services."""
     folder, data = options.models / "all-MiniLM-L6-v2", options.data
     target = {name: f"127.0.0.1:{ports[name]}" for name in SERVICES}
     own: dict[str, dict[str, str]] = {
@@ -106,6 +106,10 @@ def services(options: Options, ports: dict[str, int], service_key: str, store_ke
             "TARGETS__RETRIEVAL": target["retrieval"],
             "TARGETS__EMBEDDING": target["embedding"],
             "TGI__URL": f"http://127.0.0.1:{ports['model']}",
+        },
+        "evaluation": {
+            "SCORES__URL": f"sqlite+aiosqlite:///{data / 'scores.db'}",
+            "TARGETS__EMBEDDING": target["embedding"],
         },
     }
     return [

@@ -36,6 +36,7 @@ class ClientSettings(BaseSettings):
     embedding: str = ""
     retrieval: str = ""
     generation: str = ""
+    evaluation: str = ""
 
     @property
     def profile_path(self) -> Path:
@@ -52,7 +53,8 @@ class ClientSettings(BaseSettings):
                 raise Unavailable(
                     f"{self.profile_path} is unreadable: {error}; run `loopline down` and `up`"
                 ) from error
-        own = {name: getattr(self, name) for name in ("ingestion", "embedding", "retrieval", "generation")}
+        services = ("ingestion", "embedding", "retrieval", "generation", "evaluation")
+        own = {name: getattr(self, name) for name in services}
         targets = {**written.get("targets", {}), **{name: target for name, target in own.items() if target}}
         if not targets:
             raise Unavailable(NO_LINE, reason="NO_LINE")

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from google.protobuf.message import Message
 
 from loopline.embedding.v1 import events_pb2 as embedding
+from loopline.evaluation.v1 import events_pb2 as evaluation
 from loopline.generation.v1 import events_pb2 as generation
 from loopline.ingestion.v1 import events_pb2 as ingestion
 from loopline.retrieval.v1 import events_pb2 as retrieval
@@ -102,6 +103,7 @@ CHUNKS_INDEXED = Channel(retrieval.ChunksIndexed, "RETRIEVAL", "loopline.retriev
 QUERY_SERVED = Channel(retrieval.QueryServed, "RETRIEVAL_QUERIES", "loopline.retrieval.v1.query_served")
 ANSWER_STARTED = Channel(generation.AnswerStarted, "GENERATION", "loopline.generation.v1.answer_started")
 ANSWER_FINISHED = Channel(generation.AnswerFinished, "GENERATION", "loopline.generation.v1.answer_finished")
+ANSWER_EVALUATED = Channel(evaluation.AnswerEvaluated, "EVALUATION", "loopline.evaluation.v1.answer_evaluated")
 
 CHANNELS: tuple[Channel[Message], ...] = (
     DOCUMENT_ACCEPTED,
@@ -115,6 +117,7 @@ CHANNELS: tuple[Channel[Message], ...] = (
     QUERY_SERVED,
     ANSWER_STARTED,
     ANSWER_FINISHED,
+    ANSWER_EVALUATED,
 )
 CHANNEL_BY_NAME = {channel.name: channel for channel in CHANNELS}
 
@@ -131,6 +134,7 @@ RETRIEVAL_INDEX = Durable("retrieval-index", (CHUNKS_EMBEDDED,), at_once=8)
 RETRIEVAL_DOCUMENTS = Durable(
     "retrieval-documents", (DOCUMENT_READERS_CHANGED, DOCUMENT_DELETED, PLAN_ADDED), at_once=8
 )
+EVALUATION_SCORE = Durable("evaluation-score", (ANSWER_FINISHED,), at_once=4)
 
 DURABLES: tuple[Durable, ...] = (
     INGESTION_EXTRACT,
@@ -140,6 +144,7 @@ DURABLES: tuple[Durable, ...] = (
     EMBEDDING_EMBED,
     RETRIEVAL_INDEX,
     RETRIEVAL_DOCUMENTS,
+    EVALUATION_SCORE,
 )
 
 

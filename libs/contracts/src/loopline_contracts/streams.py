@@ -57,6 +57,7 @@ STREAMS: tuple[Stream, ...] = (
     Stream("RETRIEVAL", 7 * DAY_S, 1 * GIB, Full.REFUSE, Kept.DERIVED),
     Stream("RETRIEVAL_QUERIES", 7 * DAY_S, 1 * GIB, Full.DROP_OLDEST, Kept.DERIVED),
     Stream("GENERATION", 30 * DAY_S, 4 * GIB, Full.REFUSE, Kept.TRUTH),
+    Stream("EVALUATION", 30 * DAY_S, 1 * GIB, Full.REFUSE, Kept.TRUTH),
     Stream(DEAD_LETTER_STREAM, 0, 1 * GIB, Full.REFUSE, Kept.TRUTH),
     Stream(CANARY_STREAM, 60.0, 1 * MIB, Full.DROP_OLDEST, Kept.DERIVED, duplicates_s=1.0),
 )

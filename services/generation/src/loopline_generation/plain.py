@@ -105,6 +105,7 @@ def finished(record: Record) -> events.AnswerFinished:
         conversation_id=record.conversation_id,
         error=record.error,
         prompt=[events.Message(role=message.role, content=message.content) for message in record.prompt],
+        trace_id=record.trace_id,
     )
 
 

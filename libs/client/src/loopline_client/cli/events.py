@@ -17,6 +17,7 @@ COLOURS = {
     "embedding": "magenta",
     "retrieval": "green",
     "generation": "yellow",
+    "evaluation": "blue",
     "dead_letter": "red",
 }
 

@@ -1,0 +1,1 @@
+"""Scores answers: by rule on every one, by a judge on some, by people."""

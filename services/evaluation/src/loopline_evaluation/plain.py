@@ -1,0 +1,102 @@
+"""Announcements and scores as messages, as JSON, and as the core sees them: the one place that knows all shapes."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from loopline.evaluation.v1 import events_pb2 as events
+from loopline.generation.v1 import events_pb2 as generation
+from loopline_evaluation.model import (
+    Answer,
+    Cost,
+    Evaluator,
+    Evidence,
+    Missing,
+    Outcome,
+    Passage,
+    Scale,
+    Score,
+    Verdict,
+)
+
+HASHED = "sha256:"
+_OUTCOMES = {generation.Outcome.Value(f"OUTCOME_{outcome.name}"): outcome for outcome in Outcome}
+_VERDICTS = {verdict: events.Verdict.Value(f"VERDICT_{verdict.name}") for verdict in Verdict}
+
+
+def answer(fact: generation.AnswerFinished, tenant: str) -> Answer:
+    """What the core needs of an announced answer."""
+    return Answer(
+        answer_id=fact.answer_id,
+        tenant=tenant,
+        question=fact.question,
+        text=fact.text,
+        passages=tuple(
+            Passage(one.chunk_id, one.document_id, one.text, one.scores.cosine, one.scores.fused)
+            for one in fact.passages
+        ),
+        collections=tuple(fact.collections),
+        outcome=_OUTCOMES.get(fact.outcome, Outcome.FAILED),
+        versions=versions(fact.versions),
+        abstained=fact.verdicts.abstained,
+        answerability=fact.verdicts.answerability,
+        total_ms=fact.timings.total_ms,
+        started_at=fact.started_at.ToDatetime(UTC).timestamp(),
+        readable=bool(fact.question) and not fact.question.startswith(HASHED),
+    )
+
+
+def versions(made: generation.Versions) -> tuple[str, ...]:
+    """Names of all that made an answer, as one may look for them."""
+    prompt = f"{made.prompt}.{made.prompt_version}" if made.prompt else ""
+    return tuple(filter(None, (made.engine, made.model, prompt, *made.indexes, made.embedding_model, made.policy)))
+
+
+def score(made: Score) -> events.Score:
+    """A score as it is announced and answered."""
+    missing = made.missing or Missing("")
+    return events.Score(
+        metric=made.metric,
+        value=made.value,
+        scale=events.Scale(**asdict(made.scale)),
+        verdict=_VERDICTS[made.verdict] if made.verdict else events.VERDICT_UNSPECIFIED,
+        evidence=[
+            events.Evidence(
+                sentence=one.sentence, passage=one.passage, document_id=one.document, note=one.note, value=one.value
+            )
+            for one in made.evidence
+        ],
+        evaluator=events.Evaluator(**asdict(made.evaluator)),
+        missing_reason=missing.reason,
+        missing_detail=missing.detail,
+        cost=events.Cost(**asdict(made.cost)),
+    )
+
+
+def to_json(made: Score) -> dict[str, Any]:
+    """A score as JSON can hold it."""
+    return asdict(made)
+
+
+def from_json(told: dict[str, Any]) -> Score:
+    """A score from its JSON."""
+    return Score(
+        **{
+            **told,
+            "scale": Scale(**told["scale"]),
+            "evaluator": Evaluator(**told["evaluator"]),
+            "verdict": Verdict(told["verdict"]) if told["verdict"] else None,
+            "evidence": tuple(Evidence(**one) for one in told["evidence"]),
+            "missing": Missing(**told["missing"]) if told["missing"] else None,
+            "cost": Cost(**told["cost"]),
+        }
+    )
+
+
+def time(seconds: float) -> Timestamp:
+    """Seconds since 1970 as a message."""
+    made = Timestamp()
+    made.FromDatetime(datetime.fromtimestamp(seconds, UTC))
+    return made
