@@ -10,9 +10,9 @@ MODELS := .models
 # A uv of one's own when there is none on the PATH; the range is one that was tried.
 UV := $(shell command -v uv 2>/dev/null || echo $(CACHE)/uv-venv/bin/uv)
 PYTHON := $(shell for p in python3.12 python3.13 python3.11 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && command -v $$p && break; done)
-MEMBERS := $(wildcard libs/*/pyproject.toml) $(wildcard services/*/pyproject.toml) infra/local/pyproject.toml
+MEMBERS := $(wildcard libs/*/pyproject.toml) $(wildcard services/*/pyproject.toml) infra/local/pyproject.toml infra/k8s/pyproject.toml
 FOLDERS := $(patsubst %/pyproject.toml,%,$(MEMBERS))
-SERVICES := ingestion embedding retrieval generation evaluation monitoring
+SERVICES := ingestion embedding retrieval generation evaluation
 PROTOS := $(shell cd protos && find loopline -name '*.proto' | sort)
 GENERATED := libs/contracts/src
 export PATH := $(abspath $(CACHE)/uv-venv/bin):$(PATH)
@@ -21,7 +21,7 @@ help: ## say what there is
 	@echo "make demo    set everything up, run the line on real documents, answer questions (DOCS=folder for your own)"
 	@echo "make test    set everything up, run all tests but the benchmarks"
 	@echo
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
 
 $(CACHE)/uv-venv/bin/uv:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 on the PATH; install one" >&2; exit 1; }
@@ -53,7 +53,7 @@ demo: setup ## the line on real documents
 	@$(BIN)/python -m loopline_local.demo $(if $(DOCS),--docs "$(DOCS)")
 
 test: setup ## all tests but the benchmarks
-	@$(BIN)/python -m pytest -q libs services infra/local tests/architecture tests/integration tests/e2e tests/faults
+	@$(BIN)/python -m pytest -q libs services infra/local infra/k8s tests/architecture tests/integration tests/e2e tests/faults
 
 lint: setup ## style, import contracts, protos
 	@$(BIN)/ruff check .

@@ -16,7 +16,7 @@ ANATOMY = {"main.py", "settings.py", "ports.py", "rpc.py", "events.py"}
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
     for path in sorted(
-        [*ROOT.glob("libs/*/src/**/*.py"), *ROOT.glob("services/*/src/**/*.py"), *ROOT.glob("infra/local/src/**/*.py")]
+        [*ROOT.glob("libs/*/src/**/*.py"), *ROOT.glob("services/*/src/**/*.py"), *ROOT.glob("infra/*/src/**/*.py")]
     ):
         if "/src/loopline/" not in path.as_posix():
             yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())

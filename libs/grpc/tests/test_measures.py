@@ -11,7 +11,10 @@ from prometheus_client import REGISTRY
 from loopline.embedding.v1.embedding_service_pb2 import EmbedQueryRequest, EmbedQueryResponse
 from loopline.embedding.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from loopline.generation.v1.generation_service_pb2 import AnswerRequest, AnswerResponse
+from loopline.retrieval.v1 import retrieval_service_pb2
 from loopline_grpc.client import calling, connect
+from loopline_grpc.measures import at_rest
+from loopline_grpc.methods import methods_of
 from loopline_runtime.errors import NotFound
 
 METHOD = {"service": "loopline.embedding.v1.EmbeddingService", "method": "EmbedQuery"}
@@ -90,3 +93,11 @@ async def test_a_stream_is_in_flight_until_it_ends(house: Any, generation: Any, 
     house.answer = answer
     assert len([step async for step in generation.Answer(AnswerRequest())]) == 1
     await until(lambda: REGISTRY.get_sample_value("loopline_rpc_in_flight", labels) == 0)
+
+
+async def test_calls_in_flight_are_told_before_the_first_call(house: Any) -> None:
+    service = retrieval_service_pb2.DESCRIPTOR.services_by_name["RetrievalService"].full_name
+    labels = {"service": service, "method": "Search"}
+    assert REGISTRY.get_sample_value("loopline_rpc_in_flight", labels) is None
+    at_rest(methods_of(service).values())
+    assert REGISTRY.get_sample_value("loopline_rpc_in_flight", labels) == 0

@@ -7,13 +7,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from loopline.generation.v1.events_pb2 import AnswerFinished
 from loopline_contracts.channels import ANSWER_FINISHED, ANSWER_STARTED
-from loopline_generation import events
+from loopline_generation import events, measures
 from loopline_generation.adapters.prompts_files import PromptFiles
 from loopline_generation.adapters.records_sql import RecordsSql
-from loopline_generation.model import Citation, Grounding, Message, Outcome, Passage, Place, Record, Verdicts, Versions
+from loopline_generation.model import (
+    Citation,
+    Grounding,
+    Message,
+    Outcome,
+    Passage,
+    Place,
+    Record,
+    Timings,
+    Usage,
+    Verdicts,
+    Versions,
+)
 from loopline_generation.spool import Spool
 from loopline_nats.content import Content, Contents
 from loopline_nats.line import Line, open_line
@@ -99,3 +112,23 @@ def test_a_prompt_that_changes_is_read_again_and_a_broken_one_is_not_taken(tmp_p
 def test_a_folder_without_prompts_stops_the_boot(tmp_path: Path):
     with pytest.raises(Rejected, match=r"NAME\.VERSION\.md"):
         PromptFiles(tmp_path)
+
+
+def test_an_answer_that_ended_is_counted_with_its_tokens_its_cost_and_its_first_word():
+    def shown(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(name, labels) or 0.0
+
+    of_model = {"model": "counted"}
+    before = shown("loopline_answer_first_token_seconds_sum")
+    measures.note(
+        replace(
+            RECORD,
+            versions=Versions(model="counted"),
+            usage=Usage(prompt_tokens=30, completion_tokens=12, cost=0.25),
+            timings=Timings(first_token_ms=1500),
+        )
+    )
+    assert shown("loopline_answer_tokens_total", **of_model, kind="prompt") == 30
+    assert shown("loopline_answer_tokens_total", **of_model, kind="completion") == 12
+    assert shown("loopline_answer_cost_total", **of_model) == 0.25
+    assert shown("loopline_answer_first_token_seconds_sum") - before == pytest.approx(1.5)

@@ -37,7 +37,6 @@ class ClientSettings(BaseSettings):
     retrieval: str = ""
     generation: str = ""
     evaluation: str = ""
-    monitoring: str = ""
 
     @property
     def profile_path(self) -> Path:
@@ -54,7 +53,7 @@ class ClientSettings(BaseSettings):
                 raise Unavailable(
                     f"{self.profile_path} is unreadable: {error}; run `loopline down` and `up`"
                 ) from error
-        services = ("ingestion", "embedding", "retrieval", "generation", "evaluation", "monitoring")
+        services = ("ingestion", "embedding", "retrieval", "generation", "evaluation")
         own = {name: getattr(self, name) for name in services}
         targets = {**written.get("targets", {}), **{name: target for name, target in own.items() if target}}
         if not targets:

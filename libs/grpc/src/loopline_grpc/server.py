@@ -20,6 +20,7 @@ from grpc_reflection.v1alpha import reflection
 from loopline_grpc.access import demand_keys_beyond_loopback
 from loopline_grpc.bounds import Bounds
 from loopline_grpc.health import Health, ReadyCheck, checking
+from loopline_grpc.measures import at_rest
 from loopline_grpc.methods import methods_of
 from loopline_grpc.wrapping import Wrapping
 from loopline_runtime.access import Keys
@@ -65,6 +66,8 @@ async def serving(
     demand_keys_beyond_loopback(settings.host, keys)
     names = [door.name for door in doors]
     _demand_rights(names)
+    for name in names:
+        at_rest(methods_of(name).values())
     checks = dict(ready or {})
     health = Health(names, checks)
     wrapping = Wrapping(keys, Bounds(settings.at_once, settings.at_once_per_tenant), settings.default_deadline_s)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 WATCH_AGAIN_S = 1.0
+# Of a key that somebody brings: 128 bits as hex.
+SHORTEST_KEY = 32
 
 
 class KeyRing:
@@ -39,6 +41,18 @@ class KeyRing:
         if any(key.name == name and key.tenant == tenant for key in await self.all()):
             raise Conflict(f"tenant {tenant} has a key named {name} already; revoke it first", field="name")
         plain = new_key()
+        return plain, await self._keep(plain, name, tenant, rights)
+
+    async def admit(self, plain: str, name: str, tenant: str, rights: Iterable[Right]) -> bool:
+        """Makes a key known that was made elsewhere; True when it was not known yet. Invalid when it is too short to be one."""
+        if len(plain) < SHORTEST_KEY:
+            raise Invalid(f"the key {name} has fewer than {SHORTEST_KEY} characters", field=name)
+        if await self._entries.get(hash_of(plain)):
+            return False
+        await self._keep(plain, name, tenant, rights)
+        return True
+
+    async def _keep(self, plain: str, name: str, tenant: str, rights: Iterable[Right]) -> Key:
         try:
             key = Key(
                 name=name,
@@ -51,7 +65,7 @@ class KeyRing:
             detail = error.errors()[0]
             raise Invalid(f"{detail['loc'][0]}: {detail['msg']}", field=str(detail["loc"][0])) from error
         await self._entries.put(hash_of(plain), key.model_dump_json().encode())
-        return plain, key
+        return key
 
     async def all(self) -> list[Key]:
         """Every key, by tenant and name."""

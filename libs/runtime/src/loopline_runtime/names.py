@@ -50,6 +50,16 @@ EVENTS_HANDLED_TOTAL: Final = "loopline_events_handled_total"
 EVENT_SECONDS: Final = "loopline_event_seconds"
 LAST_FETCH_AGE_SECONDS: Final = "loopline_last_fetch_age_seconds"
 
+# --- Metrics: answers ---
+FIRST_TOKEN_SECONDS: Final = "loopline_answer_first_token_seconds"  # noqa: S105 - a word, no password
+# By model and kind: prompt, completion.
+ANSWER_TOKENS_TOTAL: Final = "loopline_answer_tokens_total"
+ANSWER_COST_TOTAL: Final = "loopline_answer_cost_total"
+# By outcome and abstained.
+ANSWERS_TOTAL: Final = "loopline_answers_total"
+ANSWER_FACTS_LOST_TOTAL: Final = "loopline_answer_facts_lost_total"
+QUERIES_SERVED_LOST_TOTAL: Final = "loopline_queries_served_lost_total"
+
 # Seconds; from a cached look-up to an upload.
 SECONDS_BUCKETS: Final = (
     0.001,

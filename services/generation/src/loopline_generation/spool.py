@@ -15,14 +15,15 @@ from typing import Any
 from prometheus_client import Counter
 
 from loopline_contracts.channels import ANSWER_FINISHED, ANSWER_STARTED
-from loopline_generation import plain
+from loopline_generation import measures, plain
 from loopline_generation.model import Record
 from loopline_nats.content import Contents
 from loopline_nats.line import Fact, Line
+from loopline_runtime import names
 from loopline_runtime.errors import Rejected, Unavailable
 
 log = logging.getLogger(__name__)
-LOST = Counter("loopline_answer_facts_lost_total", "Facts about answers that did not fit the spool")
+LOST = Counter(names.ANSWER_FACTS_LOST_TOTAL, "Facts about answers that did not fit the spool")
 RETRY_S = 1.0
 
 
@@ -43,6 +44,7 @@ class Spool:
 
     async def finished(self, record: Record) -> None:
         """See the port."""
+        measures.note(record)
         self._keep("finished", record)
 
     def _keep(self, kind: str, record: Record) -> None:

@@ -66,10 +66,6 @@ class Questions(Protocol):
         """The question's vector by that very model. Unavailable while it cannot be had."""
         ...
 
-    async def embed_all(self, texts: Sequence[str], model: Model) -> Sequence[Vector]:
-        """One vector per text, in order; the same rules."""
-        ...
-
 
 class Knowledge(Protocol):
     """What is known per document, shared by all replicas."""
@@ -98,6 +94,6 @@ class Serving(Protocol):
 class Reranker(Protocol):
     """Scores passages anew."""
 
-    async def scores(self, question: str, vector: Vector, model: Model, passages: Sequence[Passage]) -> Sequence[float]:
-        """One score per passage, higher is better; the question also as its vector by that model."""
+    async def scores(self, question: str, passages: Sequence[Passage]) -> Sequence[float]:
+        """One score per passage, higher is better."""
         ...

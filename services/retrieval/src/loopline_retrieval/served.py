@@ -11,10 +11,11 @@ from loopline_contracts.channels import QUERY_SERVED
 from loopline_nats.content import Contents
 from loopline_nats.line import Fact, Line
 from loopline_retrieval.app import Found, Query
+from loopline_runtime import names
 from loopline_runtime.errors import LooplineError
 
 log = logging.getLogger(__name__)
-LOST = Counter("loopline_queries_served_lost_total", "query_served facts that were not said")
+LOST = Counter(names.QUERIES_SERVED_LOST_TOTAL, "query_served facts that were not said")
 MOST_WAITING = 1000
 
 

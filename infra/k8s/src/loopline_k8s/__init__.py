@@ -1,0 +1,1 @@
+"""The manifests: rendered, held against their schemas, and run on a real control plane."""

@@ -1,0 +1,239 @@
+"""What the manifests say is true of the services they run; without a cluster."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from loopline_contracts.channels import DURABLES
+from loopline_grpc.methods import methods_of
+from loopline_k8s.manifests import (
+    FOLDER,
+    OVERLAYS,
+    SERVICES,
+    Object,
+    environment,
+    named,
+    objects_in,
+    of_kind,
+    overlay,
+    pod_of,
+    references,
+    render,
+    title,
+)
+from loopline_k8s.schemas import violations
+from loopline_nats.settings import ProvisionSettings
+
+ROOT = FOLDER.parents[1]
+# What an operator's Secrets hold: values of the right shape.
+SECRETS = {"url": "postgresql+asyncpg://loopline@postgres/loopline", "key": "0" * 32}
+# Answers calls and hears nothing, or the other way round, are both fine; one that must be alone says so here.
+ALONE = {"monitoring"}
+
+
+def base() -> tuple[Object, ...]:
+    return overlay("cpu")
+
+
+def deployment(service: str) -> Object:
+    return named(base(), "Deployment", f"loopline-{service}")
+
+
+def scaled(service: str) -> Object:
+    return named(base(), "ScaledObject", f"loopline-{service}")["spec"]
+
+
+def triggers(service: str) -> list[dict[str, str]]:
+    return [trigger["metadata"] for trigger in scaled(service)["triggers"] if trigger["type"] == "nats-jetstream"]
+
+
+def settings_of(service: str) -> type[BaseModel]:
+    found: type[BaseModel] = importlib.import_module(f"loopline_{service}.settings").Settings
+    return found
+
+
+def leaves(model: type[BaseModel], before: str = "") -> set[str]:
+    """The variables that a settings class reads."""
+    found = set()
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        key = f"{before}{name.upper()}"
+        nested = isinstance(inner, type) and issubclass(inner, BaseModel)
+        found |= leaves(inner, f"{key}__") if nested else {key}
+    return found
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_an_overlay_renders_to_objects_that_their_schemas_know(name: str):
+    assert [sentence for found in overlay(name) for sentence in violations(found)] == []
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_every_reference_leads_to_an_object(name: str):
+    there = {(found["kind"], found["metadata"]["name"]) for found in overlay(name)}
+    assert {ref for found in overlay(name) for ref in references(found)} - there == set()
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_no_object_is_there_twice_and_all_are_in_one_namespace(name: str):
+    titles = [title(found) for found in overlay(name)]
+    assert len(titles) == len(set(titles))
+    assert {found["metadata"].get("namespace", "loopline") for found in overlay(name)} == {"loopline"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_renders_alone(service: str):
+    kinds = sorted(found["kind"] for found in objects_in(render(FOLDER / "services" / service)))
+    assert kinds == [
+        "ConfigMap",
+        "Deployment",
+        "PodDisruptionBudget",
+        *(["ScaledObject"] if service not in ALONE else []),
+        "Service",
+        "ServiceAccount",
+    ]
+
+
+def test_every_service_has_its_manifests_and_its_way_in():
+    services = {path.name for path in (ROOT / "services").iterdir() if (path / "pyproject.toml").exists()}
+    assert set(SERVICES) == services
+    for kind in ("Deployment", "NetworkPolicy"):
+        names = {found["metadata"]["name"].removeprefix("loopline-") for found in of_kind(base(), kind)}
+        assert services - names == set(), kind
+    assert {service for service in services if named(base(), "ScaledObject", f"loopline-{service}")} == services - ALONE
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_settings_know_every_variable_and_miss_none(service: str, monkeypatch: pytest.MonkeyPatch):
+    given = environment(deployment(service), base())
+    assert set(given) - leaves(settings_of(service)) == set()
+    for name, value in given.items():
+        secret = SECRETS["url" if value.endswith("-url") else "key"]
+        monkeypatch.setenv(name, secret if value.startswith("secret ") else value)
+    settings: Any = settings_of(service)()
+    assert settings.access.mode == "keys"
+
+
+def test_the_step_that_provisions_knows_its_variables(monkeypatch: pytest.MonkeyPatch):
+    given = environment(named(base(), "Job", "provision"), base())
+    assert set(given) <= leaves(ProvisionSettings)
+    for name, value in given.items():
+        monkeypatch.setenv(name, SECRETS["key"] if value.startswith("secret ") else value)
+    settings = ProvisionSettings()
+    services = environment(deployment("ingestion"), base())
+    assert (settings.nats.url, settings.provision.replicas) == (services["NATS__URL"], 3)
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_secrets_lie_in_secrets(name: str):
+    """A ConfigMap holds no setting that its service calls secret, and no password in an address."""
+    for found in of_kind(overlay(name), "ConfigMap"):
+        secret = {key for key in found["data"] if key.endswith(("__KEY", "_TOKEN", "_KEY"))}
+        assert secret == set(), title(found)
+        assert [key for key, value in found["data"].items() if "://" in value and "@" in value] == [], title(found)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_it_scales_on_its_own_consumers_and_on_all_of_them(service: str):
+    own = {(durable.stream, durable.name) for durable in DURABLES if durable.hearer == service}
+    if service in ALONE:
+        assert deployment(service)["spec"]["replicas"] == 1
+        return
+    assert {(trigger["stream"], trigger["consumer"]) for trigger in triggers(service)} == own
+
+
+def test_two_services_never_share_a_trigger():
+    shown = [
+        str(trigger["metadata"]) for found in of_kind(base(), "ScaledObject") for trigger in found["spec"]["triggers"]
+    ]
+    assert len(shown) == len(set(shown))
+
+
+@pytest.mark.parametrize("service", sorted(set(SERVICES) - ALONE))
+def test_what_has_a_door_is_never_below_two_and_comes_down_slower_than_it_goes_up(service: str):
+    spec = scaled(service)
+    assert spec["minReplicaCount"] >= 2
+    assert spec["fallback"]["replicas"] >= spec["minReplicaCount"]
+    pace = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    up, down = pace["scaleUp"], pace["scaleDown"]
+    assert down["stabilizationWindowSeconds"] > up["stabilizationWindowSeconds"]
+    assert speed(down) < speed(up)
+
+
+def speed(rules: dict[str, Any]) -> float:
+    """Pods a minute, by the policy that counts pods."""
+    return max(rule["value"] * 60 / rule["periodSeconds"] for rule in rules["policies"] if rule["type"] == "Pods")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_probes_ask_for_the_door_by_its_name(service: str):
+    (container,) = pod_of(deployment(service))["spec"]["containers"]
+    wanted = {"port": 50051, "service": f"loopline.{service}.v1.{service.capitalize()}Service"}
+    importlib.import_module(f"loopline.{service}.v1.{service}_service_pb2")
+    assert container["startupProbe"]["grpc"] == container["readinessProbe"]["grpc"] == wanted
+    assert methods_of(wanted["service"])
+    ports = {port["name"]: str(port["containerPort"]) for port in container["ports"]}
+    given = environment(deployment(service), base())
+    assert ports == {"grpc": given["GRPC__PORT"], "metrics": given["TELEMETRY__METRICS_PORT"]}
+
+
+@pytest.mark.parametrize("service", sorted(set(SERVICES) - ALONE))
+def test_calls_in_flight_are_those_of_a_method_that_exists(service: str):
+    for trigger in scaled(service)["triggers"]:
+        if trigger["type"] != "metrics-api":
+            continue
+        shown = trigger["metadata"]
+        name, _, labels = shown["valueLocation"].partition("{")
+        importlib.import_module(f"loopline.{service}.v1.{service}_service_pb2")
+        known = methods_of(f"loopline.{service}.v1.{service.capitalize()}Service").values()
+        assert name == "loopline_rpc_in_flight"
+        assert "{" + labels in {f'{{service="{method.service}",method="{method.name}"}}' for method in known}
+        assert shown["url"] == f"http://loopline-{service}.loopline:9464/metrics"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_pod_has_the_time_to_finish(service: str):
+    pod = pod_of(deployment(service))["spec"]
+    (container,) = pod["containers"]
+    given = environment(deployment(service), base())
+    waits = [durable.ack_wait_s for durable in DURABLES if durable.hearer == service]
+    pre_stop = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    # Last words of calls 3 s, of handlers 8 s.
+    assert pod["terminationGracePeriodSeconds"] > max([pre_stop + float(given["GRPC__GRACE_S"]) + 3 + 8, *waits])
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_pods_may_do_nothing_that_they_need_not(name: str):
+    for workload in of_kind(overlay(name), "Deployment", "StatefulSet", "Job"):
+        pod = pod_of(workload)["spec"]
+        assert pod["automountServiceAccountToken"] is False, title(workload)
+        assert pod["securityContext"]["runAsNonRoot"] is True, title(workload)
+        assert pod["securityContext"]["runAsUser"] == 10001, title(workload)
+        for container in pod["containers"]:
+            own = container["securityContext"]
+            assert own["allowPrivilegeEscalation"] is False, title(workload)
+            assert own["capabilities"] == {"drop": ["ALL"]}, title(workload)
+            assert own.get("readOnlyRootFilesystem") or container["name"] == "tgi", title(workload)
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"]), title(workload)
+            assert "memory" in container["resources"]["limits"], title(workload)
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_services_and_budgets_select_pods_that_exist(name: str):
+    workloads = of_kind(overlay(name), "Deployment", "StatefulSet", "Job")
+    labels = [pod_of(workload)["metadata"]["labels"] for workload in workloads]
+    for found in of_kind(overlay(name), "Service", "PodDisruptionBudget"):
+        selector = found["spec"]["selector"]
+        wanted = selector.get("matchLabels", selector)
+        assert sum(wanted.items() <= own.items() for own in labels) == 1, title(found)
+
+
+def test_the_model_is_where_the_image_has_it():
+    """One line of the Dockerfile and two settings mean the same folder."""
+    given = [environment(deployment(service), base()) for service in ("embedding", "ingestion")]
+    assert {Path(given[0]["MODEL__PATH"]), Path(given[1]["EXTRACTION__TOKENIZER"]).parent} == {
+        Path("/models/all-MiniLM-L6-v2")
+    }

@@ -1,0 +1,119 @@
+"""The policies allow the arrows of the architecture, and nothing else."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from loopline_k8s.manifests import SERVICES, Object, environment, named, of_kind, overlay
+
+# THE ARROWS: who may call whom, and at which port of the pod. All of ours also speak to the bus.
+ARROWS: dict[str, set[tuple[str, int]]] = {
+    "ingestion": {("postgres", 5432)},
+    "embedding": set(),
+    "retrieval": {("embedding", 50051), ("weaviate", 8080), ("weaviate", 50051)},
+    "generation": {("retrieval", 50051), ("embedding", 50051), ("model-server", 8080), ("postgres", 5432)},
+    "evaluation": {("embedding", 50051), ("postgres", 5432)},
+}
+# What may be called from outside.
+PUBLIC = {"ingestion", "retrieval", "generation", "evaluation"}
+# Services of the charts: the pods behind them, and their port.
+CHARTS = {"nats": ("nats", 4222), "weaviate": ("weaviate", 8080), "weaviate-grpc": ("weaviate", 50051)}
+OURS = "app.kubernetes.io/name"
+
+
+def policies() -> list[Object]:
+    return of_kind(overlay("cpu"), "NetworkPolicy")
+
+
+def peers(rule: Object, side: str) -> Iterator[str]:
+    """Names of pods, `edge` and `figures` for namespaces with that label, `postgres` for an address outside."""
+    if side not in rule:
+        yield "postgres"
+    for peer in rule.get(side, ()):
+        if "podSelector" in peer:
+            labels = peer["podSelector"]["matchLabels"]
+            yield labels.get(OURS, "ours")
+        else:
+            labels = peer["namespaceSelector"]["matchLabels"]
+            yield {
+                "loopline.dev/edge": "edge",
+                "loopline.dev/reads-figures": "figures",
+                "kubernetes.io/metadata.name": "names",
+            }[next(iter(labels))]
+
+
+def allowed(direction: str) -> dict[str, set[tuple[str, int]]]:
+    """Per pods: whom they may call, or who may call them."""
+    found: dict[str, set[tuple[str, int]]] = {}
+    for policy in policies():
+        labels = policy["spec"]["podSelector"].get("matchLabels", {})
+        pods = labels.get(OURS, "ours" if labels else "everybody")
+        for rule in policy["spec"].get(direction, ()):
+            side = "to" if direction == "egress" else "from"
+            pairs = {(peer, port["port"]) for peer in peers(rule, side) for port in rule["ports"]}
+            found.setdefault(pods, set()).update(pairs)
+    return found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_call_whom_the_architecture_says(service: str):
+    assert allowed("egress").get(service, set()) == ARROWS[service]
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "model-server", "weaviate", "nats"])
+def test_a_service_may_be_called_by_those_alone(service: str):
+    callers = {(caller, port) for caller, called in ARROWS.items() for name, port in called if name == service}
+    if service in PUBLIC:
+        callers.add(("edge", 50051))
+    own = {
+        "model-server": {("figures", 8080)},
+        "weaviate": {("weaviate", port) for port in (7102, 7103, 8300, 8301)},
+        "nats": {("ours", 4222), ("nats", 6222), ("figures", 7777), ("figures", 8222)},
+    }
+    assert allowed("ingress").get(service, set()) == callers | own.get(service, set())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_settings_name_the_same_targets(service: str):
+    given = environment(named(overlay("cpu"), "Deployment", f"loopline-{service}"), overlay("cpu"))
+    assert set(targets(given)) - {("nats", 4222)} == ARROWS[service]
+
+
+def targets(given: dict[str, str]) -> Iterator[tuple[str, int]]:
+    """Whom the settings name, as (pods, port of the pod)."""
+    for name, value in given.items():
+        if value.endswith("-url"):
+            yield "postgres", 5432
+        elif "://" in value and "//" not in value.partition("://")[0]:
+            where = urlsplit(value)
+            yield CHARTS.get(where.hostname or "", (where.hostname or "", where.port or 0))
+        elif name.rpartition("__")[0] in {"TARGETS", "EMBEDDING"} and ":" in value:
+            host, _, port = value.partition(":")
+            yield host.removeprefix("loopline-"), int(port)
+        elif name in {"WEAVIATE__HOST", "WEAVIATE__GRPC_HOST"}:
+            yield CHARTS[value]
+
+
+def test_everybody_else_is_refused():
+    everybody = named(overlay("cpu"), "NetworkPolicy", "everybody")["spec"]
+    assert everybody["podSelector"] == {}
+    assert everybody["policyTypes"] == ["Ingress", "Egress"]
+    assert allowed("egress")["everybody"] == {("names", 53)}
+    assert "everybody" not in allowed("ingress")
+    assert allowed("egress")["ours"] == {("nats", 4222)}
+    assert allowed("ingress")["ours"] == {("figures", 9464)}
+
+
+def test_the_way_in_leads_to_public_services_alone():
+    routes = of_kind(overlay("gpu"), "GRPCRoute")
+    led = {
+        (match["method"]["service"].split(".")[1], backend["name"].removeprefix("loopline-"), backend["port"])
+        for route in routes
+        for rule in route["spec"]["rules"]
+        for match in rule["matches"]
+        for backend in rule["backendRefs"]
+    }
+    assert led == {(service, service, 50051) for service in PUBLIC}
+    assert of_kind(overlay("gpu"), "Ingress", "HTTPRoute", "TCPRoute") == []
+    assert {found["spec"].get("type", "ClusterIP") for found in of_kind(overlay("gpu"), "Service")} == {"ClusterIP"}

@@ -1,1 +1,0 @@
-"""Gates: may this change go live?"""

@@ -1,1 +1,0 @@
-"""Says when what happens now differs from what was agreed as normal, and why."""

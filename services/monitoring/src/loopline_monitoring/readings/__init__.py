@@ -1,1 +1,0 @@
-"""From facts of the line to observations of signals."""
