@@ -12,7 +12,7 @@ UV := $(shell command -v uv 2>/dev/null || echo $(CACHE)/uv-venv/bin/uv)
 PYTHON := $(shell for p in python3.12 python3.13 python3.11 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && command -v $$p && break; done)
 MEMBERS := $(wildcard libs/*/pyproject.toml) $(wildcard services/*/pyproject.toml) infra/local/pyproject.toml infra/k8s/pyproject.toml
 FOLDERS := $(patsubst %/pyproject.toml,%,$(MEMBERS))
-SERVICES := ingestion embedding retrieval generation evaluation
+SERVICES := ingestion embedding retrieval generation evaluation monitoring
 PROTOS := $(shell cd protos && find loopline -name '*.proto' | sort)
 GENERATED := libs/contracts/src
 export PATH := $(abspath $(CACHE)/uv-venv/bin):$(PATH)

@@ -18,6 +18,8 @@ from loopline.generation.v1 import events_pb2 as generation_events
 from loopline.generation.v1 import generation_service_pb2
 from loopline.ingestion.v1 import events_pb2 as ingestion_events
 from loopline.ingestion.v1 import ingestion_service_pb2
+from loopline.monitoring.v1 import events_pb2 as monitoring_events
+from loopline.monitoring.v1 import monitoring_service_pb2
 from loopline.retrieval.v1 import events_pb2 as retrieval_events
 from loopline.retrieval.v1 import retrieval_service_pb2
 from loopline_contracts.asyncapi import document
@@ -33,6 +35,7 @@ FILES: list[FileDescriptor] = [
             retrieval_events,
             generation_events,
             evaluation_events,
+            monitoring_events,
         )
     ),
     *(
@@ -43,6 +46,7 @@ FILES: list[FileDescriptor] = [
             retrieval_service_pb2,
             generation_service_pb2,
             evaluation_service_pb2,
+            monitoring_service_pb2,
         )
     ),
 ]

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from loopline_contracts import channels
-from loopline_contracts.channels import CHANNELS, DURABLES, Channel, Durable
+from loopline_contracts.channels import CHANNELS, DURABLES, READERS, Channel, Durable, Reader
 from loopline_contracts.streams import STREAMS
 
 ROOT = Path(__file__).parents[2]
 SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if path.is_dir())
-NAME_OF = {id(value): name for name, value in vars(channels).items() if isinstance(value, Channel | Durable)}
+NAME_OF = {id(value): name for name, value in vars(channels).items() if isinstance(value, Channel | Durable | Reader)}
 
 
 def calls(service: str) -> list[ast.Call]:
@@ -59,6 +59,17 @@ def test_a_durable_is_named_by_hearer_and_purpose_and_reads_one_stream(durable: 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_hears_what_the_map_says(service: str):
     assert first_names(calls(service), "hears") == {NAME_OF[id(d)] for d in DURABLES if d.hearer == service}
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_a_reader_is_named_like_a_durable_and_reads_one_stream(reader: Reader):
+    assert reader.hearer in SERVICES
+    assert {channel.stream for channel in reader.hears} == {reader.stream}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_reads_what_the_map_says(service: str):
+    assert first_names(calls(service), "reads") == {NAME_OF[id(r)] for r in READERS if r.hearer == service}
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -31,6 +31,12 @@ def xquad() -> tuple[list[str], list[Question]]:
     return paragraphs, questions
 
 
+def xquad_titles() -> list[str]:
+    """The title of each paragraph's article."""
+    articles = json.loads((DATA / "xquad/xquad.en.json").read_text())["data"]
+    return [article["title"].replace("_", " ") for article in articles for _ in article["paragraphs"]]
+
+
 def split(questions: list[Question], count: int, seed: int = 11) -> tuple[list[Question], list[Question]]:
     """`count` questions to measure with, and the others, on which thresholds are fixed."""
     shuffled = random.Random(seed).sample(questions, len(questions))

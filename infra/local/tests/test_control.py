@@ -26,7 +26,7 @@ def test_what_a_killed_supervisor_left_is_not_believed(tmp_path: Path):
 
 
 def test_each_service_is_told_where_the_others_are(tmp_path: Path):
-    names = ("nats", "model", "embedding", "retrieval", "ingestion", "generation", "evaluation")
+    names = ("nats", "model", "embedding", "retrieval", "ingestion", "generation", "evaluation", "monitoring")
     ports = {name: 5000 + place for place, name in enumerate(names)}
     ports |= {f"{name}-metrics": 6000 + place for place, name in enumerate(names)}
     parts = {

@@ -4,7 +4,7 @@ import pytest
 
 from loopline_generation.app.citations import Citations, numbers_in
 from loopline_generation.app.grounding import Evidence, Sentences
-from loopline_generation.app.sentences import Sentence, split
+from loopline_generation.app.sentences import Sentence
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 50])
@@ -27,16 +27,6 @@ def test_sentences_come_whole_with_their_citations():
         found += sentences.passed(letter)
     assert [one.strip() for one in found] == ["It rained.", "[1] Then it stopped!", "Version 1.5 was out"]
     assert sentences.rest() == "last"
-
-
-def test_a_passage_is_split_at_ends_and_lines():
-    assert split("Big things, i.e. boats. Small ones.") == [(0, "Big things, i.e. boats."), (24, "Small ones.")]
-    assert split("One is here. Two is not!\nThree\n\n--- \nFour?") == [
-        (0, "One is here."),
-        (13, "Two is not!"),
-        (25, "Three"),
-        (37, "Four?"),
-    ]
 
 
 EVIDENCE = [

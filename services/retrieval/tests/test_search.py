@@ -3,6 +3,7 @@
 import pytest
 
 from loopline_retrieval.adapters.fakes import FakeQuestions
+from loopline_retrieval.adapters.reranker_sentences import SentenceReranker
 from loopline_retrieval.app import Query, Searching
 from loopline_runtime.errors import Invalid, NotFound
 
@@ -102,7 +103,7 @@ async def test_any_question_is_only_words(filled, question):
 
 async def test_a_reranker_has_the_last_word(filled):
     class Longest:
-        async def scores(self, question, passages):
+        async def scores(self, question, vector, model, passages):
             return [float(len(passage.text)) for passage in passages]
 
     searching = Searching(filled.store, FakeQuestions(filled.embed), filled.serving, Longest())
@@ -110,3 +111,18 @@ async def test_a_reranker_has_the_last_word(filled):
     lengths = [len(passage.text) for passage in result.passages]
     assert lengths == sorted(lengths, reverse=True)
     assert result.passages[0].scores.reranked == lengths[0]
+
+
+async def test_a_word_of_the_title_finds_a_passage(filled):
+    assert await texts(filled, "D3", k=1) == ["captain of an orange boat"]
+
+
+async def test_the_passage_with_the_best_sentence_comes_first(filled):
+    await filled.index(
+        filled.batch("d7", 7), "Captain of an orange boat in winter. The red tower. The blue bridge of the harbour."
+    )
+    questions = FakeQuestions(filled.embed)
+    searching = Searching(filled.store, questions, filled.serving, SentenceReranker(questions))
+    best = (await searching.search(asked("blue bridge of the harbour", k=1))).passages
+    assert [passage.document for passage in best] == ["d7"]
+    assert best[0].scores.reranked > best[0].scores.fused

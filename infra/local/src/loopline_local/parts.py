@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loopline_local import weaviate
 
-SERVICES = ("embedding", "retrieval", "ingestion", "generation", "evaluation")
+SERVICES = ("embedding", "retrieval", "ingestion", "generation", "evaluation", "monitoring")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ def services(options: Options, ports: dict[str, int], service_key: str, store_ke
             "SCORES__URL": f"sqlite+aiosqlite:///{data / 'scores.db'}",
             "TARGETS__EMBEDDING": target["embedding"],
         },
+        "monitoring": {"STATE__URL": f"sqlite+aiosqlite:///{data / 'monitoring.db'}"},
     }
     return [
         Part(

@@ -158,7 +158,7 @@ class Supervisor:
 
     async def _down(self) -> None:
         """Doors first, the bus last."""
-        order = ["generation", "evaluation", "ingestion", "retrieval", "embedding"]
+        order = ["monitoring", "generation", "evaluation", "ingestion", "retrieval", "embedding"]
         await asyncio.gather(*(self._watched[name].stop() for name in order if name in self._watched))
         for name in ("model", "weaviate", "nats"):
             if name in self._watched:

@@ -37,6 +37,7 @@ class ClientSettings(BaseSettings):
     retrieval: str = ""
     generation: str = ""
     evaluation: str = ""
+    monitoring: str = ""
 
     @property
     def profile_path(self) -> Path:
@@ -53,7 +54,7 @@ class ClientSettings(BaseSettings):
                 raise Unavailable(
                     f"{self.profile_path} is unreadable: {error}; run `loopline down` and `up`"
                 ) from error
-        services = ("ingestion", "embedding", "retrieval", "generation", "evaluation")
+        services = ("ingestion", "embedding", "retrieval", "generation", "evaluation", "monitoring")
         own = {name: getattr(self, name) for name in services}
         targets = {**written.get("targets", {}), **{name: target for name, target in own.items() if target}}
         if not targets:

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from loopline_contracts.channels import CHANNELS, DURABLES, Channel
+from loopline_contracts.channels import CHANNELS, DURABLES, READERS, Channel, Durable, Reader
 from loopline_contracts.streams import STREAM_BY_NAME, Full, Stream
 
 _SCALARS: dict[int, dict[str, Any]] = {
@@ -34,12 +34,13 @@ def document() -> dict[str, Any]:
         }
         for channel in CHANNELS
     }
-    for durable in DURABLES:
-        for channel in durable.hears:
-            operations[f"hear_{channel.name}_by_{durable.name}"] = {
+    hearers: tuple[Durable | Reader, ...] = (*DURABLES, *READERS)
+    for hearer in hearers:
+        for channel in hearer.hears:
+            operations[f"hear_{channel.name}_by_{hearer.name}"] = {
                 "action": "receive",
                 "channel": {"$ref": f"#/channels/{channel.name}"},
-                "title": durable.name,
+                "title": hearer.name,
             }
     return {
         "asyncapi": "3.0.0",

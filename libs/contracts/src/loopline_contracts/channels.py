@@ -1,7 +1,8 @@
 """THE EVENT MAP: every fact that leaves a service, the subject that carries it, and who hears it.
 
 A channel has one owner, the service that publishes it. A durable is one hearer's place in one stream: one per purpose, so
-that work and read model never share one. Subjects end in the tenant, those of document facts in tenant and document.
+that work and read model never share one. A reader is one process that reads a stream in its order and keeps its place itself,
+with its state. Subjects end in the tenant, those of document facts in tenant and document.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from loopline.embedding.v1 import events_pb2 as embedding
 from loopline.evaluation.v1 import events_pb2 as evaluation
 from loopline.generation.v1 import events_pb2 as generation
 from loopline.ingestion.v1 import events_pb2 as ingestion
+from loopline.monitoring.v1 import events_pb2 as monitoring
 from loopline.retrieval.v1 import events_pb2 as retrieval
 
 E_co = TypeVar("E_co", bound=Message, covariant=True)
@@ -88,6 +90,29 @@ class Durable:
         return (*(channel.filter for channel in self.hears), f"{self.replay_subject}.>")
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One process that reads a stream in its order, from the sequence it wrote with its state; no place of it is kept on the bus."""
+
+    name: str
+    hears: tuple[Channel[Message], ...]
+
+    @property
+    def hearer(self) -> str:
+        """The service that reads."""
+        return self.name.split("-", 1)[0]
+
+    @property
+    def stream(self) -> str:
+        """The one stream it reads."""
+        return self.hears[0].stream
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """All that it listens to."""
+        return tuple(channel.filter for channel in self.hears)
+
+
 _INGESTION, _BATCHES = "INGESTION", "INGESTION_BATCHES"
 
 DOCUMENT_ACCEPTED = Channel(ingestion.DocumentAccepted, _INGESTION, "loopline.ingestion.v1.document_accepted", True)
@@ -104,6 +129,7 @@ QUERY_SERVED = Channel(retrieval.QueryServed, "RETRIEVAL_QUERIES", "loopline.ret
 ANSWER_STARTED = Channel(generation.AnswerStarted, "GENERATION", "loopline.generation.v1.answer_started")
 ANSWER_FINISHED = Channel(generation.AnswerFinished, "GENERATION", "loopline.generation.v1.answer_finished")
 ANSWER_EVALUATED = Channel(evaluation.AnswerEvaluated, "EVALUATION", "loopline.evaluation.v1.answer_evaluated")
+PREDICTION_SERVED = Channel(monitoring.PredictionServed, "MONITORING", "loopline.monitoring.v1.prediction_served")
 
 CHANNELS: tuple[Channel[Message], ...] = (
     DOCUMENT_ACCEPTED,
@@ -118,6 +144,7 @@ CHANNELS: tuple[Channel[Message], ...] = (
     ANSWER_STARTED,
     ANSWER_FINISHED,
     ANSWER_EVALUATED,
+    PREDICTION_SERVED,
 )
 CHANNEL_BY_NAME = {channel.name: channel for channel in CHANNELS}
 
@@ -145,6 +172,20 @@ DURABLES: tuple[Durable, ...] = (
     RETRIEVAL_INDEX,
     RETRIEVAL_DOCUMENTS,
     EVALUATION_SCORE,
+)
+
+MONITORING_ANSWERS = Reader("monitoring-answers", (ANSWER_FINISHED,))
+MONITORING_QUERIES = Reader("monitoring-queries", (QUERY_SERVED,))
+MONITORING_DOCUMENTS = Reader("monitoring-documents", (DOCUMENT_ACCEPTED, DOCUMENT_REJECTED))
+MONITORING_TEXTS = Reader("monitoring-texts", (DOCUMENT_CHUNKED,))
+MONITORING_PREDICTIONS = Reader("monitoring-predictions", (PREDICTION_SERVED,))
+
+READERS: tuple[Reader, ...] = (
+    MONITORING_ANSWERS,
+    MONITORING_QUERIES,
+    MONITORING_DOCUMENTS,
+    MONITORING_TEXTS,
+    MONITORING_PREDICTIONS,
 )
 
 

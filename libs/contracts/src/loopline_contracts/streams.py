@@ -58,6 +58,8 @@ STREAMS: tuple[Stream, ...] = (
     Stream("RETRIEVAL_QUERIES", 7 * DAY_S, 1 * GIB, Full.DROP_OLDEST, Kept.DERIVED),
     Stream("GENERATION", 30 * DAY_S, 4 * GIB, Full.REFUSE, Kept.TRUTH),
     Stream("EVALUATION", 30 * DAY_S, 1 * GIB, Full.REFUSE, Kept.TRUTH),
+    # A repeat is dropped for longer: predictions come from callers, alarms from an outbox that may have waited.
+    Stream("MONITORING", 30 * DAY_S, 1 * GIB, Full.REFUSE, Kept.TRUTH, duplicates_s=3600.0),
     Stream(DEAD_LETTER_STREAM, 0, 1 * GIB, Full.REFUSE, Kept.TRUTH),
     Stream(CANARY_STREAM, 60.0, 1 * MIB, Full.DROP_OLDEST, Kept.DERIVED, duplicates_s=1.0),
 )

@@ -43,6 +43,7 @@ class Passage:
     text: str
     cosine: float = 0.0
     score: float = 0.0
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def answer(fact: generation.AnswerFinished, tenant: str) -> Answer:
         question=fact.question,
         text=fact.text,
         passages=tuple(
-            Passage(one.chunk_id, one.document_id, one.text, one.scores.cosine, one.scores.fused)
+            Passage(one.chunk_id, one.document_id, one.text, one.scores.cosine, one.scores.fused, one.source)
             for one in fact.passages
         ),
         collections=tuple(fact.collections),

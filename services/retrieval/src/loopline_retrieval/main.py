@@ -12,6 +12,7 @@ from loopline_nats.line import open_line
 from loopline_retrieval import events
 from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv, ServingKv
 from loopline_retrieval.adapters.questions_grpc import QuestionsGrpc
+from loopline_retrieval.adapters.reranker_sentences import SentenceReranker
 from loopline_retrieval.app import Indexing, Searching
 from loopline_retrieval.ports import Store
 from loopline_retrieval.rpc import RetrievalRpc
@@ -50,7 +51,9 @@ async def serve() -> None:
             connect(settings.embedding.target, key=key, timeout_s=settings.embedding.timeout_s) as embedding,
         ):
             versions = ServingKv(line)
-            searching = Searching(store, QuestionsGrpc(embedding), versions)
+            questions = QuestionsGrpc(embedding)
+            reranker = SentenceReranker(questions) if settings.search.rerank == "sentences" else None
+            searching = Searching(store, questions, versions, reranker)
             served = Served(line, Contents(line))
             events.bind(line, Indexing(store, KnowledgeKv(line), versions), store)
             telemetry.liveness(line.ailment)

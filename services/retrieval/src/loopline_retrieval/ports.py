@@ -66,6 +66,10 @@ class Questions(Protocol):
         """The question's vector by that very model. Unavailable while it cannot be had."""
         ...
 
+    async def embed_all(self, texts: Sequence[str], model: Model) -> Sequence[Vector]:
+        """One vector per text, in order; the same rules."""
+        ...
+
 
 class Knowledge(Protocol):
     """What is known per document, shared by all replicas."""
@@ -94,6 +98,6 @@ class Serving(Protocol):
 class Reranker(Protocol):
     """Scores passages anew."""
 
-    async def scores(self, question: str, passages: Sequence[Passage]) -> Sequence[float]:
-        """One score per passage, higher is better."""
+    async def scores(self, question: str, vector: Vector, model: Model, passages: Sequence[Passage]) -> Sequence[float]:
+        """One score per passage, higher is better; the question also as its vector by that model."""
         ...

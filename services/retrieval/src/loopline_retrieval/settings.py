@@ -47,9 +47,16 @@ class Embedding(Group):
     timeout_s: float = 10.0
 
 
+class Search(Group):
+    """`rerank`: sentences puts the passage with the best sentence first, at the price of embedding the sentences of the ten best."""
+
+    rerank: Literal["off", "sentences"] = "off"
+
+
 class Settings(ServiceSettings):
     """Everything; INDEX__PATH or INDEX__STORE must be set."""
 
     index: Index
     weaviate: Weaviate = Weaviate()
     embedding: Embedding = Embedding()
+    search: Search = Search()

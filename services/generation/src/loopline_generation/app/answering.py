@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from loopline_generation.app.grounding import Evidence
 from loopline_generation.app.policy import Policy
 from loopline_generation.app.prompting import compressed, filled, recent, search_question, whole
-from loopline_generation.app.sentences import Lexical, Scored, preselected, scored, sentences_of
+from loopline_generation.app.sentences import Scored, preselected, scored, sentences_of
 from loopline_generation.app.speaking import Checked, closest, marked, plain, quoted, strict
 from loopline_generation.model import (
     Ask,
@@ -34,6 +34,7 @@ from loopline_generation.model import (
 )
 from loopline_generation.ports import Announcer, Chat, Embedder, Prompt, Prompts, Records, Searcher
 from loopline_runtime.errors import LooplineError, NotFound, Overloaded
+from loopline_text import Lexical
 
 __all__ = ["Answering", "Policy"]
 
@@ -212,7 +213,7 @@ class Answering:
         best: list[Scored] = []
         if needed and searched.passages:
             sentences = sentences_of(searched.passages)
-            shares = Lexical(sentences).shares(question)
+            shares = Lexical([sentence.text for sentence in sentences]).shares(question)
             places = preselected(sentences, shares)
             texts = [question, *(sentences[place].text for place in places)]
             asked, *vectors = await self._embedder.embed(texts, searched.embedding_model, searched.embedding_revision)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loopline_generation.app.citations import numbers_in, without
-from loopline_generation.app.sentences import Sentence, stems
+from loopline_generation.app.sentences import Sentence
+from loopline_text import stems
 
 NEEDED_SHARE = 0.6
 _NUMBER = re.compile(r"\d[\d.,]*")

@@ -1,6 +1,6 @@
 """In memory, for unit tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from loopline_retrieval.model import Known, Model, Vector
 from loopline_runtime.errors import Aborted
@@ -50,3 +50,7 @@ class FakeQuestions:
     async def embed(self, question: str, model: Model) -> Vector:
         """See the port."""
         return self._embed(question)
+
+    async def embed_all(self, texts: Sequence[str], model: Model) -> Sequence[Vector]:
+        """See the port."""
+        return [self._embed(text) for text in texts]

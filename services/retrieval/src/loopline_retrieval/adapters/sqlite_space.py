@@ -97,8 +97,8 @@ class SqliteSpace:
                 return
             self._delete(db, "document = ? and revision < ?", (document, revision))
             db.execute("update revision set shown = 1 where document = ? and revision = ?", (document, revision))
-            rows = "from chunk where document = ? and revision = ?"
-            db.execute(f"insert into word (rowid, text) select id, text {rows}", (document, revision))
+            rows = "from chunk join revision using (document, revision) where document = ? and revision = ?"
+            db.execute(f"insert into word (rowid, text) select id, title || ' ' || text {rows}", (document, revision))
             db.execute(f"insert into near (id, vector) select id, vector {rows}", (document, revision))
 
     def remove(self, document: str, up_to: int) -> None:

@@ -44,7 +44,7 @@ def objects_of(
                 **said,
                 "chunk_id": chunk.chunk_id,
                 "text": chunk.text,
-                "words": stemmed(chunk.text),
+                "words": stemmed(f"{batch.title} {chunk.text}"),
                 "place": _place(chunk.place),
             },
         )

@@ -20,6 +20,9 @@ from loopline_retrieval.model import (
 from loopline_retrieval.ports import Questions, Reranker, Serving, Store
 from loopline_runtime.errors import NotFound
 
+# A reranker sees at least so many, however few are wanted.
+RERANKED = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -68,14 +71,20 @@ class Searching:
         where = parse(query.filter)
         searched = [await self._searched(query.tenant, name) for name in checked_collections(query.collections)]
         vectors = {model: await self._questions.embed(question, model) for model in {one.model for one in searched}}
+        wanted = max(k, RERANKED) if self._reranker else k
         found = await asyncio.gather(
-            *(self._in_space(one.space, question, vectors[one.model], k, where, query.principals) for one in searched)
+            *(
+                self._in_space(one.space, question, vectors[one.model], wanted, where, query.principals)
+                for one in searched
+            )
         )
-        passages = sorted((passage for some in found for passage in some), key=_rank)[:k]
+        passages = sorted((passage for some in found for passage in some), key=_rank)[:wanted]
+        first = searched[0].model
         if self._reranker:
-            passages = await self._reranked(self._reranker, question, passages)
+            scores = await self._reranker.scores(question, vectors[first], first, passages)
+            passages = _reranked(passages, scores)[:k]
         took_ms = (time.perf_counter() - began) * 1000
-        return Found(uuid.uuid4().hex, passages, searched, vectors[searched[0].model], took_ms)
+        return Found(uuid.uuid4().hex, passages, searched, vectors[first], took_ms)
 
     async def _searched(self, tenant: str, collection: str) -> Searched:
         serving = await self._serving.of(tenant, collection)
@@ -111,13 +120,10 @@ class Searching:
             return await self._in_space(space, question, vector, k, where, principals, again=True)
         return [replace(passages[row], scores=scores[row]) for row in best if row in passages][:k]
 
-    async def _reranked(self, reranker: Reranker, question: str, passages: Sequence[Passage]) -> list[Passage]:
-        scores = await reranker.scores(question, passages)
-        scored = [
-            replace(passage, scores=replace(passage.scores, reranked=score))
-            for passage, score in zip(passages, scores, strict=True)
-        ]
-        return sorted(scored, key=lambda passage: -(passage.scores.reranked or 0.0))
+
+def _reranked(passages: Sequence[Passage], scores: Sequence[float]) -> list[Passage]:
+    scored = sorted(zip(scores, passages, strict=True), key=lambda pair: (-pair[0], _rank(pair[1])))
+    return [replace(passage, scores=replace(passage.scores, reranked=score)) for score, passage in scored]
 
 
 def _rank(passage: Passage) -> tuple[float, str]:

@@ -1,0 +1,1 @@
+"""Questions with what is known of their answers: read, checked, compared, filtered, split."""

@@ -1,0 +1,1 @@
+"""From facts of the line to observations of signals."""

@@ -1,0 +1,68 @@
+"""Signals of answer_finished."""
+
+from loopline.generation.v1.events_pb2 import AnswerFinished, Outcome
+from loopline_monitoring.model import Observed, Value
+from loopline_monitoring.readings.times import happened
+from loopline_monitoring.readings.words import readable, refuses, repetition, words
+from loopline_nats.envelope import Delivery
+
+
+def of_answer(fact: AnswerFinished, delivery: Delivery) -> Observed:
+    """One observation; a cancelled answer tells only that it was."""
+    values: dict[str, Value] = {
+        "answer.outcome": Outcome.Name(fact.outcome).removeprefix("OUTCOME_").lower(),
+        "answer.failed": float(fact.outcome == Outcome.OUTCOME_FAILED),
+    }
+    if fact.outcome == Outcome.OUTCOME_COMPLETED:
+        values |= _completed(fact)
+    return Observed(
+        id=delivery.id,
+        tenant=delivery.tenant,
+        collection="+".join(sorted(fact.collections)),
+        at=happened(fact.started_at if fact.HasField("started_at") else None, delivery),
+        told_at=delivery.time.timestamp(),
+        about=fact.answer_id,
+        values=values,
+        versions=_versions(fact),
+        question=fact.question if readable(fact.question) else "",
+    )
+
+
+def _completed(fact: AnswerFinished) -> dict[str, Value]:
+    verdicts, timings, usage = fact.verdicts, fact.timings, fact.usage
+    values: dict[str, Value] = {
+        "answer.abstained": float(verdicts.abstained),
+        "answer.answerability": verdicts.answerability,
+        "answer.total_ms": timings.total_ms,
+    }
+    if usage.HasField("cost"):
+        values["answer.cost"] = usage.cost
+    if verdicts.abstained:
+        return values
+    values["answer.cited"] = float(bool(fact.citations))
+    values["answer.one_document"] = float(len({citation.document_id for citation in fact.citations}) == 1)
+    if verdicts.sentences:
+        values["answer.supported"] = verdicts.supported / verdicts.sentences
+    if timings.first_token_ms:
+        values["answer.first_token_ms"] = timings.first_token_ms
+    if usage.completion_tokens:
+        values["answer.tokens"] = float(usage.completion_tokens)
+        values["answer.ms_per_token"] = max(0.0, timings.total_ms - timings.search_ms) / usage.completion_tokens
+    if readable(fact.text):
+        found = words(fact.text)
+        values["answer.length"] = float(len(found))
+        values["answer.repetition"] = repetition(found)
+        values["answer.refused"] = float(refuses(fact.text))
+    return values
+
+
+def _versions(fact: AnswerFinished) -> dict[str, str]:
+    made = fact.versions
+    found = {
+        "prompt": f"{made.prompt}.{made.prompt_version}@{made.prompt_hash}" if made.prompt_hash else "",
+        "model": f"{made.model}@{made.model_revision}".rstrip("@"),
+        "engine": made.engine,
+        "index": ", ".join(made.indexes),
+        "policy": made.policy,
+    }
+    return {what: value for what, value in found.items() if value}
