@@ -86,6 +86,8 @@ def show(docs: Path | None) -> None:
     if docs is None:
         heading("a question the documents do not answer")
         loopline("ask", UNANSWERABLE, "--collection", "demo")
+    heading("what these answers scored")
+    loopline("answers", "list", "--collection", "demo", "--most", str(len(QUESTIONS) + 1))
     heading("the trail of one document")
     trail()
 

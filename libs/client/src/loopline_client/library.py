@@ -23,6 +23,7 @@ from loopline.ingestion.v1.ingestion_service_pb2_grpc import IngestionServiceStu
 from loopline.retrieval.v1.retrieval_service_pb2 import SearchRequest
 from loopline.retrieval.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
 from loopline_client import results
+from loopline_client.evaluation import Evaluation
 from loopline_client.results import Answer, Collection, Document, Passage, Step, Submitted
 from loopline_client.settings import ClientSettings, Profile
 from loopline_grpc.client import calling, connect
@@ -58,9 +59,11 @@ class Loopline:
         return cls(settings.profile())
 
     @classmethod
-    def connect(cls, *, ingestion: str, retrieval: str, generation: str, key: str, nats_url: str = "") -> Self:
+    def connect(
+        cls, *, ingestion: str, retrieval: str, generation: str, key: str, nats_url: str = "", evaluation: str = ""
+    ) -> Self:
         """A line by its addresses (host:port)."""
-        targets = {"ingestion": ingestion, "retrieval": retrieval, "generation": generation}
+        targets = {"ingestion": ingestion, "retrieval": retrieval, "generation": generation, "evaluation": evaluation}
         return cls(Profile(key=key, nats_url=nats_url, targets=targets))
 
     async def __aenter__(self) -> Self:
@@ -200,6 +203,11 @@ class Loopline:
         async with calling("generation"):
             request = answers.DeleteConversationRequest(conversation_id=conversation_id)
             await self._generation.DeleteConversation(request)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Scores of answers, and what people say of them."""
+        return Evaluation(self._channel)
 
     async def bus(self) -> Line:
         """The bus, for operators and subscribers. Unavailable when it is not known or away."""

@@ -129,6 +129,7 @@ QUERY_SERVED = Channel(retrieval.QueryServed, "RETRIEVAL_QUERIES", "loopline.ret
 ANSWER_STARTED = Channel(generation.AnswerStarted, "GENERATION", "loopline.generation.v1.answer_started")
 ANSWER_FINISHED = Channel(generation.AnswerFinished, "GENERATION", "loopline.generation.v1.answer_finished")
 ANSWER_EVALUATED = Channel(evaluation.AnswerEvaluated, "EVALUATION", "loopline.evaluation.v1.answer_evaluated")
+FEEDBACK_GIVEN = Channel(evaluation.FeedbackGiven, "EVALUATION", "loopline.evaluation.v1.feedback_given")
 PREDICTION_SERVED = Channel(monitoring.PredictionServed, "MONITORING", "loopline.monitoring.v1.prediction_served")
 
 CHANNELS: tuple[Channel[Message], ...] = (
@@ -144,6 +145,7 @@ CHANNELS: tuple[Channel[Message], ...] = (
     ANSWER_STARTED,
     ANSWER_FINISHED,
     ANSWER_EVALUATED,
+    FEEDBACK_GIVEN,
     PREDICTION_SERVED,
 )
 CHANNEL_BY_NAME = {channel.name: channel for channel in CHANNELS}

@@ -130,6 +130,67 @@ class Score:
     cost: Cost = Cost()
 
 
+class Stage(StrEnum):
+    """How far an answer has come with the judge."""
+
+    WAITING = "WAITING"
+    JUDGED = "JUDGED"
+    SKIPPED = "SKIPPED"
+
+
+class Why(StrEnum):
+    """Why an answer is judged, or is not."""
+
+    BASE_RATE = "BASE_RATE"
+    THUMBS_DOWN = "THUMBS_DOWN"
+    ABSTAINED = "ABSTAINED"
+    SLOW = "SLOW"
+    LOW_RETRIEVAL = "LOW_RETRIEVAL"
+    ASKED_FOR = "ASKED_FOR"
+    NOT_SAMPLED = "NOT_SAMPLED"
+    NO_JUDGE = "NO_JUDGE"
+    NO_CONTENT = "NO_CONTENT"
+    NOT_COMPLETED = "NOT_COMPLETED"
+    BUDGET_SPENT = "BUDGET_SPENT"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Whether a judge was asked, and why (not)."""
+
+    stage: Stage = Stage.SKIPPED
+    why: Why = Why.NO_JUDGE
+
+
+class Thumb(StrEnum):
+    """Up or down."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A person's opinion. `score` 0 to 1; `by` says who, in the caller's words."""
+
+    by: str
+    thumb: Thumb | None = None
+    score: float | None = None
+    correction: str = ""
+    comment: str = ""
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An opinion as it is kept: the latest of its person. `at` in seconds since 1970; `revision` counts from 1."""
+
+    feedback: Feedback
+    at: float
+    revision: int
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """An answer in the store: what is known of it, and the announcement itself, opaque to the core."""
@@ -137,3 +198,30 @@ class Kept:
     answer: Answer
     fact: bytes
     scores: tuple[Score, ...] = ()
+    judging: Judging = Judging()
+    feedback: tuple[Given, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """On the score of a metric: a comparison with a number, with a verdict, or `missing`."""
+
+    metric: str
+    operator: str
+    value: float | Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which answers: all conditions hold. `before`: only those further down the list than (started_at, answer_id)."""
+
+    tenant: str
+    conditions: tuple[Condition, ...] = ()
+    version: str = ""
+    thumb: Thumb | None = None
+    collections: tuple[str, ...] = ()
+    judging: str = ""
+    since: float | None = None
+    until: float | None = None
+    before: tuple[float, str] | None = None
+    most: int = 50

@@ -1,7 +1,9 @@
 """Announcements and scores as messages, as JSON, and as the core sees them: the one place that knows all shapes."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,17 +15,22 @@ from loopline_evaluation.model import (
     Cost,
     Evaluator,
     Evidence,
+    Feedback,
+    Given,
     Missing,
     Outcome,
     Passage,
     Scale,
     Score,
+    Thumb,
     Verdict,
 )
 
 HASHED = "sha256:"
 _OUTCOMES = {generation.Outcome.Value(f"OUTCOME_{outcome.name}"): outcome for outcome in Outcome}
 _VERDICTS = {verdict: events.Verdict.Value(f"VERDICT_{verdict.name}") for verdict in Verdict}
+
+THUMBS = {thumb: events.Thumb.Value(f"THUMB_{thumb.name}") for thumb in Thumb}
 
 
 def answer(fact: generation.AnswerFinished, tenant: str) -> Answer:
@@ -100,3 +107,44 @@ def time(seconds: float) -> Timestamp:
     made = Timestamp()
     made.FromDatetime(datetime.fromtimestamp(seconds, UTC))
     return made
+
+
+def feedback(given: Feedback) -> events.Feedback:
+    """An opinion as a message."""
+    return events.Feedback(
+        thumb=THUMBS[given.thumb] if given.thumb else events.THUMB_UNSPECIFIED,
+        score=given.score,
+        correction=given.correction,
+        comment=given.comment,
+        categories=given.categories,
+        by=given.by,
+    )
+
+
+def feedback_given(fact: generation.AnswerFinished, given: Given) -> events.FeedbackGiven:
+    """An opinion as it is announced, with what made the answer."""
+    return events.FeedbackGiven(
+        answer_id=fact.answer_id,
+        feedback=feedback(given.feedback),
+        collections=fact.collections,
+        versions=fact.versions,
+        given_at=time(given.at),
+        revision=given.revision,
+    )
+
+
+def feedback_id(answer_id: str, given: Given) -> str:
+    """The id of the fact: who, on which answer, for which time. People are not named in it."""
+    who = sha256(given.feedback.by.encode()).hexdigest()[:16]
+    return f"{answer_id}/feedback/{who}/{given.revision}"
+
+
+def evaluated(fact: generation.AnswerFinished, scores: Sequence[Score]) -> events.AnswerEvaluated:
+    """Scores as they are announced."""
+    return events.AnswerEvaluated(
+        answer_id=fact.answer_id,
+        scores=[score(one) for one in scores],
+        collections=fact.collections,
+        versions=fact.versions,
+        started_at=fact.started_at,
+    )

@@ -1,4 +1,4 @@
-"""`loopline search`, `ask`, `answers`, `conversations`."""
+"""`loopline search`, `ask`, `conversations`."""
 
 import sys
 from typing import Annotated, Any
@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from loopline_client.cli.output import AsJson, as_json, console, fail, problems, run, say
-from loopline_client.results import Answer, Finished, Passage, Sources, Started, Token
+from loopline_client.results import Finished, Passage, Sources, Started, Token
 
-answers = typer.Typer(help="Answers that were given", no_args_is_help=True)
 conversations = typer.Typer(help="Conversations", no_args_is_help=True)
 Where = Annotated[list[str] | None, typer.Option("--collection", help="Where to look; may be given again")]
 As = Annotated[list[str] | None, typer.Option("--principal", help="Who asks, for documents with readers")]
@@ -43,7 +42,7 @@ def search(
         return
     for number, passage in enumerate(found, 1):
         say(
-            f"{number}. {_named(passage)}   score {passage.score:.3f} (cosine {passage.cosine:.3f}, words {passage.keyword:.3f})",
+            f"{number}. {named(passage)}   score {passage.score:.3f} (cosine {passage.cosine:.3f}, words {passage.keyword:.3f})",
             "bold",
         )
         say(f"   {' '.join(passage.text.split())[:400]}")
@@ -126,43 +125,17 @@ def _ended(finished: Finished, passages: tuple[Passage, ...], answer_id: str) ->
         say("\nSources", "bold")
     for number in sorted(cited):
         passage = passages[number - 1]
-        say(f"[{number}] {_named(passage)}   {passage.document_id}")
+        say(f"[{number}] {named(passage)}   {passage.document_id}")
         if cited[number]:
             say(f"    “{' '.join(cited[number].split())[:QUOTE_SHOWN]}”", "dim")
     checked = f", {finished.supported} of {finished.sentences} sentences supported" if finished.sentences else ""
     say(f"({finished.total_ms / 1000:.1f} s{checked}; loopline answers show {answer_id})", "dim")
 
 
-def _named(passage: Passage) -> str:
+def named(passage: Passage) -> str:
     """Title, place and source of a passage."""
     name = passage.title if passage.title and passage.title != passage.source else passage.source
     return f"{name}" + (f", {passage.place}" if passage.place and passage.place != name else "")
-
-
-@answers.command("show")
-def show_answer(answer_id: str, json_: AsJson = False) -> None:
-    """Show an answer by its id, also one whose connection was lost."""
-
-    async def work() -> Answer:
-        from loopline_client.library import Loopline
-
-        async with Loopline.local() as line:
-            return await line.answer(answer_id)
-
-    found = run(work())
-    if json_:
-        as_json(found)
-        return
-    say(f"Question: {found.question}", "bold")
-    say(found.text)
-    for number, passage in enumerate(found.passages, 1):
-        say(f"[{number}] {_named(passage)}   {passage.document_id}   score {passage.score:.3f}")
-    say(
-        f"{found.outcome or 'being given'}; model {found.model or '-'}, prompt {found.prompt}, trace {found.trace_id}",
-        "dim",
-    )
-    if found.error:
-        say(found.error, "red")
 
 
 @conversations.command("show")

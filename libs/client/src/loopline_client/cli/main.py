@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-from loopline_client.cli import ask, dead_letters, doctor, documents, events, ingest, operating
+from loopline_client.cli import answers, ask, dead_letters, doctor, documents, events, ingest, operating
 
 # What shells say of a command that SIGPIPE ended.
 PIPE_CLOSED = 141
@@ -23,7 +23,8 @@ app.command()(ask.ask)
 app.command()(doctor.doctor)
 app.add_typer(documents.documents, name="documents")
 app.add_typer(documents.collections, name="collections")
-app.add_typer(ask.answers, name="answers")
+app.command()(answers.feedback)
+app.add_typer(answers.answers, name="answers")
 app.add_typer(ask.conversations, name="conversations")
 app.add_typer(events.events, name="events")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")

@@ -1,61 +1,39 @@
-"""Answers and their scores in SQL: SQLite here, PostgreSQL where there are several replicas."""
+"""Answers, their scores and opinions on them, in SQL."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, event, select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loopline.generation.v1.events_pb2 import AnswerFinished
 from loopline_evaluation import plain
-from loopline_evaluation.adapters.tables import ANSWERS, METADATA, SCORES
-from loopline_evaluation.model import Kept, Score
-from loopline_runtime.errors import Unavailable
+from loopline_evaluation.adapters.database import Database
+from loopline_evaluation.adapters.outbox_sql import to_say
+from loopline_evaluation.adapters.tables import ANSWERS, FEEDBACK, MARKS, SCORES
+from loopline_evaluation.model import (
+    Answer,
+    Condition,
+    Feedback,
+    Given,
+    Judging,
+    Kept,
+    Score,
+    Stage,
+    Thumb,
+    Verdict,
+    Wanted,
+    Why,
+)
 
-
-class Database:
-    """One engine, one writer at a time where it is SQLite, errors translated."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._writing: AbstractAsyncContextManager[object] = (
-            asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
-        )
-
-    @classmethod
-    @asynccontextmanager
-    async def opened(cls, url: str) -> AsyncIterator["Database"]:
-        """Connects and makes the tables that are missing."""
-        engine = create_async_engine(url)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine.sync_engine, "connect", _pragmas)
-        database = cls(engine)
-        try:
-            async with database.transaction() as db:
-                await db.run_sync(METADATA.create_all)
-            yield database
-        finally:
-            await engine.dispose()
-
-    async def rows(self, query: Any) -> Sequence[Any]:
-        """What a query finds."""
-        try:
-            async with self._engine.connect() as db:
-                return list((await db.execute(query)).all())
-        except (SQLAlchemyError, OSError) as error:
-            raise Unavailable(f"the store of scores does not answer: {error}") from error
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """All of the block or nothing."""
-        try:
-            async with self._writing, self._engine.begin() as db:
-                yield db
-        except (SQLAlchemyError, OSError) as error:
-            raise Unavailable(f"the store of scores does not answer: {error}") from error
+_COMPARED: dict[str, Any] = {
+    "<": lambda column, value: column < value,
+    "<=": lambda column, value: column <= value,
+    ">": lambda column, value: column > value,
+    ">=": lambda column, value: column >= value,
+    "=": lambda column, value: column == value,
+    "!=": lambda column, value: column != value,
+}
 
 
 class AnswersSql:
@@ -71,49 +49,163 @@ class AnswersSql:
             known = (await db.execute(select(ANSWERS.c.tenant).where(ANSWERS.c.answer_id == answer.answer_id))).all()
             if not known:
                 keys = {"answer_id": answer.answer_id, "tenant": answer.tenant, "started_at": answer.started_at}
-                await db.execute(ANSWERS.insert().values(**keys, fact=kept.fact))
-            await _put_scores(db, answer.answer_id, kept.scores)
-
-    async def add_scores(self, tenant: str, answer_id: str, scores: Sequence[Score]) -> None:
-        """See the port."""
-        async with self._database.transaction() as db:
-            which = (ANSWERS.c.tenant == tenant, ANSWERS.c.answer_id == answer_id)
-            if (await db.execute(select(ANSWERS.c.answer_id).where(*which))).all():
-                await _put_scores(db, answer_id, scores)
+                judging = {"stage": kept.judging.stage, "why": kept.judging.why, "flagged": _flagged(kept.judging)}
+                await db.execute(insert(ANSWERS).values(**keys, **judging, fact=kept.fact))
+                await db.execute(insert(MARKS), _marks(answer))
+            await put_scores(db, answer.answer_id, kept.scores)
 
     async def get(self, tenant: str, answer_ids: Sequence[str]) -> list[Kept]:
         """See the port."""
         which = (ANSWERS.c.tenant == tenant, ANSWERS.c.answer_id.in_(answer_ids))
-        facts = {row.answer_id: row.fact for row in await self._database.rows(select(ANSWERS).where(*which))}
-        scores: dict[str, list[Score]] = {answer_id: [] for answer_id in facts}
-        of_them = select(SCORES).where(SCORES.c.answer_id.in_(list(facts))).order_by(SCORES.c.metric)
-        for row in await self._database.rows(of_them):
-            scores[row.answer_id].append(plain.from_json(row.score))
-        return [
-            Kept(plain.answer(AnswerFinished.FromString(facts[one]), tenant), facts[one], tuple(scores[one]))
-            for one in answer_ids
-            if one in facts
-        ]
+        found = {kept.answer.answer_id: kept for kept in await self._kept(select(ANSWERS).where(*which))}
+        return [found[one] for one in answer_ids if one in found]
+
+    async def listed(self, wanted: Wanted) -> list[Kept]:
+        """See the port."""
+        newest = select(ANSWERS).order_by(ANSWERS.c.started_at.desc(), ANSWERS.c.answer_id.desc())
+        return await self._kept(newest.where(*_conditions(wanted)).limit(wanted.most))
+
+    async def give(self, tenant: str, answer_id: str, feedback: Feedback, at: float) -> Given | None:
+        """See the port."""
+        mine = (FEEDBACK.c.answer_id == answer_id, FEEDBACK.c.by == feedback.by)
+        async with self._database.transaction() as db:
+            which = (ANSWERS.c.tenant == tenant, ANSWERS.c.answer_id == answer_id)
+            known = (await db.execute(select(ANSWERS.c.fact).where(*which))).all()
+            if not known:
+                return None
+            former = [_given(row) for row in (await db.execute(select(FEEDBACK).where(*mine))).all()]
+            if former and former[0].feedback == feedback:
+                return former[0]
+            given = Given(feedback, at, former[0].revision + 1 if former else 1)
+            await db.execute(delete(FEEDBACK).where(*mine))
+            await db.execute(insert(FEEDBACK).values(**_row(tenant, answer_id, given)))
+            said = plain.feedback_given(AnswerFinished.FromString(known[0].fact), given)
+            await to_say(db, "feedback_given", plain.feedback_id(answer_id, given), tenant, said)
+        return given
+
+    async def want_judged(self, tenant: str, answer_id: str, judging: Judging) -> None:
+        """See the port."""
+        judged = {"stage": judging.stage, "why": judging.why, "flagged": _flagged(judging)}
+        which = (ANSWERS.c.tenant == tenant, ANSWERS.c.answer_id == answer_id)
+        # What cannot be judged is not wanted again.
+        may = ANSWERS.c.why.not_in([Why.NO_CONTENT, Why.NOT_COMPLETED])
+        async with self._database.transaction() as db:
+            await db.execute(update(ANSWERS).where(*which, may, ANSWERS.c.stage != Stage.JUDGED).values(**judged))
 
     async def ready(self) -> None:
         """See the port."""
         await self._database.rows(select(ANSWERS.c.answer_id).limit(1))
 
+    async def _kept(self, query: Any) -> list[Kept]:
+        rows = await self._database.rows(query)
+        ids = [row.answer_id for row in rows]
+        scores: dict[str, list[Score]] = {answer_id: [] for answer_id in ids}
+        of_them = select(SCORES.c.answer_id, SCORES.c.score).where(SCORES.c.answer_id.in_(ids))
+        for row in await self._database.rows(of_them.order_by(SCORES.c.metric)):
+            scores[row.answer_id].append(plain.from_json(row.score))
+        feedback: dict[str, list[Given]] = {answer_id: [] for answer_id in ids}
+        of_them = select(FEEDBACK).where(FEEDBACK.c.answer_id.in_(ids)).order_by(FEEDBACK.c.at)
+        for row in await self._database.rows(of_them):
+            feedback[row.answer_id].append(_given(row))
+        return [
+            Kept(
+                plain.answer(AnswerFinished.FromString(row.fact), row.tenant),
+                row.fact,
+                tuple(scores[row.answer_id]),
+                Judging(Stage(row.stage), Why(row.why)),
+                tuple(feedback[row.answer_id]),
+            )
+            for row in rows
+        ]
 
-async def _put_scores(db: AsyncConnection, answer_id: str, scores: Sequence[Score]) -> None:
+
+async def put_scores(db: AsyncConnection, answer_id: str, scores: Sequence[Score]) -> None:
+    """Scores of an answer, each in place of a former one of its metric."""
     if not scores:
         return
     which = (SCORES.c.answer_id == answer_id, SCORES.c.metric.in_([score.metric for score in scores]))
     await db.execute(delete(SCORES).where(*which))
     rows = [
-        {"answer_id": answer_id, "metric": one.metric, "value": one.value, "score": plain.to_json(one)}
+        {
+            "answer_id": answer_id,
+            "metric": one.metric,
+            "value": one.value,
+            "verdict": one.verdict or "",
+            "score": plain.to_json(one),
+        }
         for one in scores
     ]
-    await db.execute(SCORES.insert(), rows)
+    await db.execute(insert(SCORES), rows)
 
 
-def _pragmas(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = wal", "synchronous = normal", "busy_timeout = 10000"):
-        cursor.execute(f"pragma {pragma}")
-    cursor.close()
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    held: list[ColumnElement[bool]] = [ANSWERS.c.tenant == wanted.tenant, *map(_scored, wanted.conditions)]
+    if wanted.version:
+        held.append(_marked("version", [wanted.version]))
+    if wanted.collections:
+        held.append(_marked("collection", wanted.collections))
+    if wanted.thumb:
+        which = and_(FEEDBACK.c.answer_id == ANSWERS.c.answer_id, FEEDBACK.c.thumb == wanted.thumb)
+        held.append(exists().where(which))
+    if wanted.judging:
+        held.append(or_(ANSWERS.c.stage == wanted.judging, ANSWERS.c.why == wanted.judging))
+    if wanted.since is not None:
+        held.append(ANSWERS.c.started_at >= wanted.since)
+    if wanted.until is not None:
+        held.append(ANSWERS.c.started_at < wanted.until)
+    if wanted.before:
+        at, answer_id = wanted.before
+        earlier = and_(ANSWERS.c.started_at == at, ANSWERS.c.answer_id < answer_id)
+        held.append(or_(ANSWERS.c.started_at < at, earlier))
+    return held
+
+
+def _scored(condition: Condition) -> ColumnElement[bool]:
+    which = [SCORES.c.answer_id == ANSWERS.c.answer_id, SCORES.c.metric == condition.metric]
+    if condition.operator == "missing":
+        return exists().where(*which, SCORES.c.value.is_(None))
+    if isinstance(condition.value, Verdict):
+        return exists().where(*which, SCORES.c.verdict == condition.value)
+    compared: ColumnElement[bool] = _COMPARED[condition.operator](SCORES.c.value, condition.value)
+    return exists().where(*which, compared)
+
+
+def _marked(kind: str, values: Sequence[str]) -> ColumnElement[bool]:
+    which = (MARKS.c.answer_id == ANSWERS.c.answer_id, MARKS.c.kind == kind, MARKS.c.value.in_(values))
+    return exists().where(*which)
+
+
+def _marks(answer: Answer) -> list[dict[str, str]]:
+    marks = [
+        *(("version", name) for name in answer.versions),
+        *(("collection", name) for name in answer.collections),
+        *(("document", passage.document) for passage in answer.passages),
+        ("answer", ""),
+    ]
+    return [{"kind": kind, "value": value, "answer_id": answer.answer_id} for kind, value in dict.fromkeys(marks)]
+
+
+def _flagged(judging: Judging) -> bool:
+    return judging.stage is Stage.WAITING and judging.why is not Why.BASE_RATE
+
+
+def _row(tenant: str, answer_id: str, given: Given) -> dict[str, Any]:
+    feedback = given.feedback
+    return {
+        "answer_id": answer_id,
+        "by": feedback.by,
+        "tenant": tenant,
+        "thumb": feedback.thumb or "",
+        "score": feedback.score,
+        "correction": feedback.correction,
+        "comment": feedback.comment,
+        "categories": list(feedback.categories),
+        "at": given.at,
+        "revision": given.revision,
+    }
+
+
+def _given(row: Any) -> Given:
+    thumb = Thumb(row.thumb) if row.thumb else None
+    feedback = Feedback(row.by, thumb, row.score, row.correction, row.comment, tuple(row.categories))
+    return Given(feedback, row.at, row.revision)

@@ -1,24 +1,64 @@
 """The tables of this service's store."""
 
-from sqlalchemy import JSON, Column, Float, Index, LargeBinary, MetaData, String, Table
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 METADATA = MetaData()
 ANSWERS = Table(
     "answers",
     METADATA,
-    Column("answer_id", String(32), primary_key=True),
+    Column("answer_id", String(64), primary_key=True),
     Column("tenant", String(63), nullable=False),
     Column("started_at", Float, nullable=False),
     # AnswerFinished, as it was announced.
     Column("fact", LargeBinary, nullable=False),
+    # Of the judge: Stage, Why, whether it goes before the sampled ones, who has it until when.
+    Column("stage", String(16), nullable=False),
+    Column("why", String(32), nullable=False),
+    Column("flagged", Boolean, nullable=False),
+    Column("lease_until", Float, nullable=False, server_default="0"),
     Index("answers_by_start", "tenant", "started_at"),
+    Index("answers_by_stage", "stage", "flagged"),
+)
+# What answers are looked up by: version, collection, document.
+MARKS = Table(
+    "marks",
+    METADATA,
+    Column("kind", String(16), primary_key=True),
+    Column("value", String(512), primary_key=True),
+    Column("answer_id", String(64), primary_key=True),
+    Index("marks_by_answer", "answer_id"),
 )
 SCORES = Table(
     "scores",
     METADATA,
-    Column("answer_id", String(32), primary_key=True),
-    Column("metric", String(64), primary_key=True),
+    Column("answer_id", String(64), primary_key=True),
+    Column("metric", String(128), primary_key=True),
     Column("value", Float),
+    Column("verdict", String(8), nullable=False),
     Column("score", JSON, nullable=False),
     Index("scores_by_value", "metric", "value"),
+)
+FEEDBACK = Table(
+    "feedback",
+    METADATA,
+    Column("answer_id", String(64), primary_key=True),
+    Column("by", String(128), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("thumb", String(8), nullable=False),
+    Column("score", Float),
+    Column("correction", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("categories", JSON, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+# Facts that are to be said: written with what they tell, removed when their stream has them.
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("id", String(256), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("tenant", String(63), nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )

@@ -1,5 +1,7 @@
-"""The core: scoring."""
+"""The core: scoring, sampling, what people say."""
 
+from loopline_evaluation.app.feedback import Feedbacks
+from loopline_evaluation.app.sampling import Sampling
 from loopline_evaluation.app.scoring import Scoring
 
-__all__ = ["Scoring"]
+__all__ = ["Feedbacks", "Sampling", "Scoring"]

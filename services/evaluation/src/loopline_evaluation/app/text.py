@@ -71,6 +71,11 @@ def quotes(text: str) -> list[str]:
     return [quote for quote in _QUOTE.findall(text) if len(quote.split()) >= 3 or _WIDE.search(quote)]
 
 
+def wide(text: str) -> bool:
+    """Whether it is in a script without spaces."""
+    return bool(_WIDE.search(text))
+
+
 def plain(text: str) -> str:
     """Without citations, white space made single, quotation marks made straight: for comparing."""
     straight = CITATION.sub("", text).translate(str.maketrans("“”„’‘", '"""\'\''))

@@ -40,10 +40,20 @@ class EvaluationServiceStub(object):
                 request_serializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.GetScoresRequest.SerializeToString,
                 response_deserializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.GetScoresResponse.FromString,
                 _registered_method=True)
+        self.ListAnswers = channel.unary_unary(
+                '/loopline.evaluation.v1.EvaluationService/ListAnswers',
+                request_serializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ListAnswersRequest.SerializeToString,
+                response_deserializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ListAnswersResponse.FromString,
+                _registered_method=True)
         self.ShowAnswer = channel.unary_unary(
                 '/loopline.evaluation.v1.EvaluationService/ShowAnswer',
                 request_serializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ShowAnswerRequest.SerializeToString,
                 response_deserializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ShowAnswerResponse.FromString,
+                _registered_method=True)
+        self.SubmitFeedback = channel.unary_unary(
+                '/loopline.evaluation.v1.EvaluationService/SubmitFeedback',
+                request_serializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.SubmitFeedbackRequest.SerializeToString,
+                response_deserializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.SubmitFeedbackResponse.FromString,
                 _registered_method=True)
 
 
@@ -58,8 +68,22 @@ class EvaluationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAnswers(self, request, context):
+        """Answers, newest first. INVALID_ARGUMENT for a condition that cannot be read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ShowAnswer(self, request, context):
         """All that is known of an answer. NOT_FOUND after its retention.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitFeedback(self, request, context):
+        """Gives an opinion. The latest of each person counts; the same again changes nothing. NOT_FOUND for an answer that is not known (yet).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,10 +97,20 @@ def add_EvaluationServiceServicer_to_server(servicer, server):
                     request_deserializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.GetScoresRequest.FromString,
                     response_serializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.GetScoresResponse.SerializeToString,
             ),
+            'ListAnswers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAnswers,
+                    request_deserializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ListAnswersRequest.FromString,
+                    response_serializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ListAnswersResponse.SerializeToString,
+            ),
             'ShowAnswer': grpc.unary_unary_rpc_method_handler(
                     servicer.ShowAnswer,
                     request_deserializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ShowAnswerRequest.FromString,
                     response_serializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ShowAnswerResponse.SerializeToString,
+            ),
+            'SubmitFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitFeedback,
+                    request_deserializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.SubmitFeedbackRequest.FromString,
+                    response_serializer=loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.SubmitFeedbackResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -118,6 +152,33 @@ class EvaluationService(object):
             _registered_method=True)
 
     @staticmethod
+    def ListAnswers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.evaluation.v1.EvaluationService/ListAnswers',
+            loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ListAnswersRequest.SerializeToString,
+            loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ListAnswersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ShowAnswer(request,
             target,
             options=(),
@@ -134,6 +195,33 @@ class EvaluationService(object):
             '/loopline.evaluation.v1.EvaluationService/ShowAnswer',
             loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ShowAnswerRequest.SerializeToString,
             loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.ShowAnswerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.evaluation.v1.EvaluationService/SubmitFeedback',
+            loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.SubmitFeedbackRequest.SerializeToString,
+            loopline_dot_evaluation_dot_v1_dot_evaluation__service__pb2.SubmitFeedbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

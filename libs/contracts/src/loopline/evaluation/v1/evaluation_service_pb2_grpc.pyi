@@ -41,6 +41,22 @@ _EvaluationServiceGetScoresType = typing_extensions.TypeVar(
     ],
 )
 
+_EvaluationServiceListAnswersType = typing_extensions.TypeVar(
+    '_EvaluationServiceListAnswersType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.evaluation.v1.evaluation_service_pb2.ListAnswersRequest,
+        loopline.evaluation.v1.evaluation_service_pb2.ListAnswersResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.evaluation.v1.evaluation_service_pb2.ListAnswersRequest,
+        loopline.evaluation.v1.evaluation_service_pb2.ListAnswersResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.evaluation.v1.evaluation_service_pb2.ListAnswersRequest,
+        loopline.evaluation.v1.evaluation_service_pb2.ListAnswersResponse,
+    ],
+)
+
 _EvaluationServiceShowAnswerType = typing_extensions.TypeVar(
     '_EvaluationServiceShowAnswerType',
     grpc.UnaryUnaryMultiCallable[
@@ -57,7 +73,23 @@ _EvaluationServiceShowAnswerType = typing_extensions.TypeVar(
     ],
 )
 
-class EvaluationServiceStub(typing.Generic[_EvaluationServiceGetScoresType, _EvaluationServiceShowAnswerType]):
+_EvaluationServiceSubmitFeedbackType = typing_extensions.TypeVar(
+    '_EvaluationServiceSubmitFeedbackType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackRequest,
+        loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackRequest,
+        loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackRequest,
+        loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackResponse,
+    ],
+)
+
+class EvaluationServiceStub(typing.Generic[_EvaluationServiceGetScoresType, _EvaluationServiceListAnswersType, _EvaluationServiceShowAnswerType, _EvaluationServiceSubmitFeedbackType]):
     """Scores of live answers, and what people say of them."""
 
     @typing.overload
@@ -67,8 +99,16 @@ class EvaluationServiceStub(typing.Generic[_EvaluationServiceGetScoresType, _Eva
             loopline.evaluation.v1.evaluation_service_pb2.GetScoresResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
+            loopline.evaluation.v1.evaluation_service_pb2.ListAnswersRequest,
+            loopline.evaluation.v1.evaluation_service_pb2.ListAnswersResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
             loopline.evaluation.v1.evaluation_service_pb2.ShowAnswerRequest,
             loopline.evaluation.v1.evaluation_service_pb2.ShowAnswerResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackRequest,
+            loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -79,16 +119,30 @@ class EvaluationServiceStub(typing.Generic[_EvaluationServiceGetScoresType, _Eva
             loopline.evaluation.v1.evaluation_service_pb2.GetScoresResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            loopline.evaluation.v1.evaluation_service_pb2.ListAnswersRequest,
+            loopline.evaluation.v1.evaluation_service_pb2.ListAnswersResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             loopline.evaluation.v1.evaluation_service_pb2.ShowAnswerRequest,
             loopline.evaluation.v1.evaluation_service_pb2.ShowAnswerResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackRequest,
+            loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackResponse,
         ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     GetScores: _EvaluationServiceGetScoresType
     """The scores of some answers. Answers that are not known (yet) are left out."""
 
+    ListAnswers: _EvaluationServiceListAnswersType
+    """Answers, newest first. INVALID_ARGUMENT for a condition that cannot be read."""
+
     ShowAnswer: _EvaluationServiceShowAnswerType
     """All that is known of an answer. NOT_FOUND after its retention."""
+
+    SubmitFeedback: _EvaluationServiceSubmitFeedbackType
+    """Gives an opinion. The latest of each person counts; the same again changes nothing. NOT_FOUND for an answer that is not known (yet)."""
 
 EvaluationServiceAsyncStub: typing_extensions.TypeAlias = EvaluationServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -96,8 +150,16 @@ EvaluationServiceAsyncStub: typing_extensions.TypeAlias = EvaluationServiceStub[
         loopline.evaluation.v1.evaluation_service_pb2.GetScoresResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
+        loopline.evaluation.v1.evaluation_service_pb2.ListAnswersRequest,
+        loopline.evaluation.v1.evaluation_service_pb2.ListAnswersResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
         loopline.evaluation.v1.evaluation_service_pb2.ShowAnswerRequest,
         loopline.evaluation.v1.evaluation_service_pb2.ShowAnswerResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackRequest,
+        loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackResponse,
     ],
 ]
 
@@ -113,11 +175,27 @@ class EvaluationServiceServicer(metaclass=abc.ABCMeta):
         """The scores of some answers. Answers that are not known (yet) are left out."""
 
     @abc.abstractmethod
+    def ListAnswers(
+        self,
+        request: loopline.evaluation.v1.evaluation_service_pb2.ListAnswersRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.evaluation.v1.evaluation_service_pb2.ListAnswersResponse, collections.abc.Awaitable[loopline.evaluation.v1.evaluation_service_pb2.ListAnswersResponse]]:
+        """Answers, newest first. INVALID_ARGUMENT for a condition that cannot be read."""
+
+    @abc.abstractmethod
     def ShowAnswer(
         self,
         request: loopline.evaluation.v1.evaluation_service_pb2.ShowAnswerRequest,
         context: _ServicerContext,
     ) -> typing.Union[loopline.evaluation.v1.evaluation_service_pb2.ShowAnswerResponse, collections.abc.Awaitable[loopline.evaluation.v1.evaluation_service_pb2.ShowAnswerResponse]]:
         """All that is known of an answer. NOT_FOUND after its retention."""
+
+    @abc.abstractmethod
+    def SubmitFeedback(
+        self,
+        request: loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackResponse, collections.abc.Awaitable[loopline.evaluation.v1.evaluation_service_pb2.SubmitFeedbackResponse]]:
+        """Gives an opinion. The latest of each person counts; the same again changes nothing. NOT_FOUND for an answer that is not known (yet)."""
 
 def add_EvaluationServiceServicer_to_server(servicer: EvaluationServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from loopline_evaluation.app import text
 from loopline_evaluation.app.text import Sentence
 from loopline_evaluation.model import Answer, Evaluator, Evidence, Missing, Outcome, Reason, Scale, Score, Verdict
 
+Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
 OWN = Evaluator("loopline", "1")
 UNIT = Scale()
 # Says that there is no answer, in the words models and this line use for it.
@@ -31,13 +34,13 @@ _REFUSING = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Case:
     """An answer with its sentences and those of its passages, each taken apart once."""
 
     answer: Answer
     # Of texts that a metric asked for, vectors of length 1.
-    vectors: Mapping[str, object] = field(default_factory=dict)
+    vectors: Mapping[str, Vector] = field(default_factory=dict)
 
     @cached_property
     def sentences(self) -> list[Sentence]:
