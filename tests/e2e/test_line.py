@@ -6,6 +6,8 @@ import io
 import json
 import subprocess
 import time
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
@@ -61,6 +63,29 @@ async def test_a_pdf_becomes_an_answer_that_cites_the_right_page(local: LocalLin
         kept = await line.answer(started.answer_id)
         assert (kept.text, kept.outcome, kept.trace_id) == (finished.text, "COMPLETED", started.trace_id)
         assert b"".join([part async for part in line.read(document_id)]) == pdf()
+
+
+async def test_a_large_upload_is_never_whole_in_memory(local: LocalLine):
+    part, parts = bytes(1024**2), 100
+
+    async def stream() -> AsyncIterator[bytes]:
+        for _ in range(parts):
+            yield part
+
+    async with Loopline.local(local.home) as line:
+        await ingested(line, "warm.md", b"# Warm\n\nThe first document warms up the house.\n", "large")
+        before = peak_mib(local.profile["pids"]["ingestion"])
+        said = await line.submit("large.bin", stream(), collection="large")
+        assert peak_mib(local.profile["pids"]["ingestion"]) - before < parts / 2
+        async for document in line.watch([said.document_id]):
+            last = document
+    assert last.state == "REJECTED"
+
+
+def peak_mib(pid: int) -> float:
+    """The most memory that a process ever held."""
+    (line,) = (row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 async def test_what_the_documents_do_not_answer_is_not_answered(local: LocalLine):

@@ -6,9 +6,10 @@ import pytest
 
 from loopline.ingestion.v1.events_pb2 import DocumentAccepted
 from loopline_contracts.channels import DOCUMENT_ACCEPTED, INGESTION_EXTRACT, Durable
-from loopline_nats import disposition
+from loopline_nats import disposition, fetching
 from loopline_nats.dead_letters import DeadLetter, DeadLetters
 from loopline_nats.line import Delivery, Fact, Line, open_line
+from loopline_runtime.errors import Unavailable
 from loopline_testing.fixtures import bus_settings
 from loopline_testing.nats import NatsServer
 
@@ -43,6 +44,28 @@ async def test_a_bug_is_tried_five_times_then_buried_with_its_name(provisioned: 
         found = await letters(line)
     assert tries == disposition.BUG_TRIES
     assert [(letter.reason, letter.event_id) for letter in found] == [("KeyError", "d1/v1")]
+
+
+async def test_an_outage_longer_than_all_backoffs_buries_nothing(
+    provisioned: NatsServer, line: Line, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(fetching, "PARK_S", (0.05,))
+    longer_than_any_bound = 3 * disposition.DEATHS
+    tries, done = 0, asyncio.Event()
+    async with open_line(bus_settings(provisioned), "ingestion") as ingestion:
+
+        @ingestion.hears(INGESTION_EXTRACT)
+        async def extract(event: DocumentAccepted, delivery: Delivery) -> None:
+            nonlocal tries
+            tries += 1
+            if tries <= longer_than_any_bound:
+                raise Unavailable("the model is down")
+            done.set()
+
+        await ingestion.start()
+        await ingestion.say(FACT)
+        await asyncio.wait_for(done.wait(), 30)
+    assert await letters(line, within_s=0.1) == []
 
 
 async def test_a_message_that_kills_its_handler_is_buried_before_it_kills_again(provisioned: NatsServer, line: Line):
