@@ -1,0 +1,202 @@
+"""The windowed test: does this window look like the baseline?
+
+Numbers: Kolmogorov-Smirnov. Names: chi-square, rare names together. Vectors: maximum mean discrepancy, in the form that needs no permutations
+and so can reach the small levels that a promise over many signals asks for (`discrepancy`). Missing values and values of another type: the exact
+test of a share (hypergeometric). Where values hang together, samples count for as many as they are worth.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc, kolmogorov
+from scipy.stats import hypergeom
+
+from loopline_monitoring.detection import effects
+from loopline_monitoring.detection.bins import Bins
+from loopline_monitoring.detection.discrepancy import discrepancy
+from loopline_monitoring.detection.effects import Severity, severity
+from loopline_monitoring.detection.kinds import Kind
+from loopline_monitoring.detection.sketch import Sketch
+
+_Numbers = NDArray[np.float64]
+# Independent values that a side must be worth.
+FEWEST: Final = 20.0
+# So few different numbers are compared as names are.
+_FEW: Final = 12
+# Expected counts below this are put together.
+_EXPECTED: Final = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a test says. `p` is 1.0 when there was not enough data; `effect` is on the scale of `effects`."""
+
+    test: str
+    p: float
+    effect: float
+    severity: Severity
+    enough: bool
+    told: str
+    psi: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    test: str
+    p: float
+    effect: float
+    told: str
+
+
+def compare(baseline: Sketch, window: Sketch) -> Verdict:
+    """The window against the baseline."""
+    poor = _too_little(baseline, window)
+    if poor:
+        return Verdict("none", 1.0, 0.0, Severity.NONE, False, poor, None)
+    findings = _flaws(baseline, window)
+    if baseline.count and window.count and min(baseline.independent(), window.independent()) >= FEWEST:
+        findings.append(_TESTS[baseline.kind](baseline, window))
+    if not findings:
+        return Verdict("none", 1.0, 0.0, Severity.NONE, True, "nothing missing, nothing else to compare", None)
+    strongest = min(findings, key=lambda finding: (finding.p, -abs(finding.effect)))
+    # Several looks at one window: each pays for all of them.
+    p = min(1.0, strongest.p * len(findings))
+    size = abs(strongest.effect)
+    return Verdict(strongest.test, p, size, severity(size), True, strongest.told, _stability(baseline, window))
+
+
+def _too_little(baseline: Sketch, window: Sketch) -> str:
+    for name, sketch in (("the baseline", baseline), ("the window", window)):
+        seen = sketch.count + sketch.missing + sketch.odd
+        worth = seen / sketch.blocks.inflation()
+        if worth < FEWEST:
+            alike = f", worth {worth:.0f} independent ones" if worth < 0.9 * seen else ""
+            return f"not enough data: {name} holds {seen} values{alike}; {FEWEST:.0f} are needed"
+    return ""
+
+
+def _flaws(baseline: Sketch, window: Sketch) -> list[_Finding]:
+    """Missing and odd values, where there are any."""
+    found = []
+    sides = [(sketch, sketch.count + sketch.missing + sketch.odd) for sketch in (baseline, window)]
+    for name, told in (("missing", "missing"), ("odd", "of another type")):
+        (before, seen_before), (after, seen_after) = [(getattr(sketch, name), seen) for sketch, seen in sides]
+        if before or after:
+            shares = before / seen_before, after / seen_after
+            inflation = max(sketch.blocks.inflation() for sketch, _ in sides)
+            p = _fisher(before, seen_before, after, seen_after, inflation)
+            words = f"{told} {shares[0]:.1%} -> {shares[1]:.1%}"
+            found.append(_Finding("exact share", p, effects.arcsines(*shares), words))
+    return found
+
+
+def _fisher(before: int, seen_before: int, after: int, seen_after: int, inflation: float) -> float:
+    """Both sides; counts thinned to what they are worth."""
+    k, n, m = (round(count / inflation) for count in (after, seen_after, seen_before))
+    hits = k + round(before / inflation)
+    above = float(hypergeom.sf(k - 1, n + m, hits, n))
+    below = float(hypergeom.cdf(k, n + m, hits, n))
+    return min(1.0, 2 * min(above, below))
+
+
+def _numbers(baseline: Sketch, window: Sketch) -> _Finding:
+    before, after = np.sort(baseline.sample()), np.sort(window.sample())
+    distinct = np.unique(np.concatenate((before, after)))
+    if distinct.size <= _FEW:
+        return _steps(distinct, before, after, baseline, window)
+    distance, p = smirnov(before, after, baseline.independent(), window.independent())
+    moved, wider = effects.shift(before, after), effects.widening(before, after)
+    middle = (float(np.median(part)) for part in (before, after))
+    told = "median {:.4g} -> {:.4g}".format(*middle)
+    if abs(wider) > abs(moved):
+        told = "spread {} by {:.1f} times".format("grew" if wider > 0 else "shrank", 2 ** abs(wider))
+    return _Finding("kolmogorov-smirnov", p, max(moved, wider, key=abs), f"{told} (KS {distance:.2f})")
+
+
+def _steps(distinct: _Numbers, before: _Numbers, after: _Numbers, baseline: Sketch, window: Sketch) -> _Finding:
+    """Rates and small counts: Kolmogorov-Smirnov says too little where many values are equal."""
+    old, new = (np.array([(part == value).sum() for value in distinct], float) for part in (before, after))
+    p = chi_square(old, new, baseline.independent(), window.independent()) if distinct.size > 1 else 1.0
+    sizes = [effects.arcsines(*pair) for pair in zip(old / old.sum(), new / new.sum(), strict=True)]
+    told = f"mean {baseline.mean:.4g} -> {window.mean:.4g}"
+    return _Finding("chi-square", p, max(*sizes, effects.shift(before, after), key=abs), told)
+
+
+def smirnov(before: _Numbers, after: _Numbers, worth_before: float, worth_after: float) -> tuple[float, float]:
+    """Largest distance of two distributions, both sorted, and its asymptotic p."""
+    every = np.concatenate((before, after))
+    apart = np.searchsorted(before, every, side="right") / before.size
+    apart -= np.searchsorted(after, every, side="right") / after.size
+    distance = float(np.abs(apart).max())
+    worth = math.sqrt(worth_before * worth_after / (worth_before + worth_after))
+    # Stephens's correction makes the limit good from a handful of values on.
+    return distance, float(kolmogorov((worth + 0.12 + 0.11 / worth) * distance))
+
+
+def _names(baseline: Sketch, window: Sketch) -> _Finding:
+    bins = Bins.of(baseline)
+    before = np.array(bins.counts[:-2])
+    seen = window.names.surely()
+    after = np.array([float(seen.get(name, 0)) for name in bins.names] + [0.0])
+    after[-1] = window.count - after.sum()
+    new = [name for name in seen if name not in bins.names and name not in baseline.names.counts]
+    labels = [f"'{name}'" for name in bins.names] + [f"new '{new[0]}'" if new else "rare names"]
+    p = chi_square(before, after, baseline.independent(), window.independent())
+    sizes = [effects.arcsines(*pair) for pair in zip(before / before.sum(), after / after.sum(), strict=True)]
+    most = int(np.abs(sizes).argmax())
+    shares = before[most] / before.sum(), after[most] / after.sum()
+    return _Finding("chi-square", p, sizes[most], f"{labels[most]} {shares[0]:.1%} -> {shares[1]:.1%}")
+
+
+def chi_square(before: _Numbers, after: _Numbers, worth_before: float, worth_after: float) -> float:
+    """p of two histograms of counts, [bins] each, thinned to what they are worth; rare bins put together."""
+    sides = np.stack((before / before.sum() * worth_before, after / after.sum() * worth_after))
+    expected = sides.sum(axis=0) * sides.sum(axis=1, keepdims=True) / sides.sum()
+    rare = expected.min(axis=0) < _EXPECTED
+    # What is rare even together joins the rarest of the others.
+    order = np.argsort(expected.min(axis=0))
+    joined = int(rare.sum())
+    while 0 < joined < len(order) and expected.min(axis=0)[order[:joined]].sum() < _EXPECTED:
+        joined += 1
+    if joined:
+        sides = np.column_stack((sides[:, order[joined:]], sides[:, order[:joined]].sum(axis=1)))
+    if sides.shape[1] < 2:
+        return 1.0
+    expected = sides.sum(axis=0) * sides.sum(axis=1, keepdims=True) / sides.sum()
+    statistic = float((np.maximum(0.0, np.abs(sides - expected) - 0.5) ** 2 / expected).sum())
+    return float(chdtrc(sides.shape[1] - 1, statistic))
+
+
+def _vectors(baseline: Sketch, window: Sketch) -> _Finding:
+    (before, _), (after, _) = baseline.vectors(), window.vectors()
+    if before.shape[1] != after.shape[1]:
+        words = f"vectors of {baseline.rows.width} -> {window.rows.width} numbers"
+        return _Finding("maximum mean discrepancy", 0.0, effects.LARGEST, words)
+    p, size = discrepancy(before, after, baseline.independent(), window.independent())
+    return _Finding("maximum mean discrepancy", p, size, f"the subjects moved by {size:.2f} standard deviations")
+
+
+def _stability(baseline: Sketch, window: Sketch) -> float | None:
+    if baseline.kind is Kind.VECTOR or not (baseline.count and window.count):
+        return None
+    bins = Bins.of(baseline)
+    before = np.array(bins.counts[:-2])
+    if baseline.kind is Kind.NUMERIC:
+        places = np.searchsorted(bins.edges, window.sample(), side="right")
+        after = np.bincount(places, minlength=len(before)).astype(np.float64)
+    else:
+        seen = window.names.surely()
+        after = np.array([float(seen.get(name, 0)) for name in bins.names] + [0.0])
+        after[-1] = window.count - after.sum()
+    return effects.psi(before, after)
+
+
+_TESTS: Final[dict[Kind, Callable[[Sketch, Sketch], _Finding]]] = {
+    Kind.NUMERIC: _numbers,
+    Kind.CATEGORICAL: _names,
+    Kind.VECTOR: _vectors,
+}
