@@ -57,6 +57,26 @@ THUMB_UP: Thumb.ValueType  # 1
 THUMB_DOWN: Thumb.ValueType  # 2
 Global___Thumb: typing_extensions.TypeAlias = Thumb
 
+class _GateVerdict:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _GateVerdictEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_GateVerdict.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    GATE_VERDICT_UNSPECIFIED: _GateVerdict.ValueType  # 0
+    GATE_VERDICT_PASS: _GateVerdict.ValueType  # 1
+    GATE_VERDICT_FAIL: _GateVerdict.ValueType  # 2
+    GATE_VERDICT_NOT_ENOUGH_EVIDENCE: _GateVerdict.ValueType  # 3
+
+class GateVerdict(_GateVerdict, metaclass=_GateVerdictEnumTypeWrapper):
+    """What a gate says."""
+
+GATE_VERDICT_UNSPECIFIED: GateVerdict.ValueType  # 0
+GATE_VERDICT_PASS: GateVerdict.ValueType  # 1
+GATE_VERDICT_FAIL: GateVerdict.ValueType  # 2
+GATE_VERDICT_NOT_ENOUGH_EVIDENCE: GateVerdict.ValueType  # 3
+Global___GateVerdict: typing_extensions.TypeAlias = GateVerdict
+
 @typing.final
 class AnswerEvaluated(google.protobuf.message.Message):
     """An answer was looked at: once by the metrics that need no model, once more when a judge was asked. Only what was looked at this time is in it."""
@@ -339,3 +359,191 @@ class Feedback(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_score", b"_score"]) -> typing.Literal["score"] | None: ...
 
 Global___Feedback: typing_extensions.TypeAlias = Feedback
+
+@typing.final
+class EvaluationFinished(google.protobuf.message.Message):
+    """A run over a dataset is over, with every row."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    DATASET_FIELD_NUMBER: builtins.int
+    DATASET_HASH_FIELD_NUMBER: builtins.int
+    TARGET_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    TRIALS_FIELD_NUMBER: builtins.int
+    FAILED_FIELD_NUMBER: builtins.int
+    METRICS_FIELD_NUMBER: builtins.int
+    MADE_BY_FIELD_NUMBER: builtins.int
+    COST_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    FINISHED_AT_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    dataset: builtins.str
+    """Name and hash of the dataset's version."""
+    dataset_hash: builtins.str
+    target: builtins.str
+    """The line, or an address."""
+    rows: builtins.int
+    trials: builtins.int
+    failed: builtins.int
+    """Units whose answer failed."""
+    seed: builtins.int
+    @property
+    def metrics(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RunMetric]: ...
+    @property
+    def made_by(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MadeBy]: ...
+    @property
+    def cost(self) -> Global___Cost: ...
+    @property
+    def finished_at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+        dataset: builtins.str = ...,
+        dataset_hash: builtins.str = ...,
+        target: builtins.str = ...,
+        rows: builtins.int = ...,
+        trials: builtins.int = ...,
+        failed: builtins.int = ...,
+        metrics: collections.abc.Iterable[Global___RunMetric] | None = ...,
+        made_by: collections.abc.Iterable[Global___MadeBy] | None = ...,
+        cost: Global___Cost | None = ...,
+        seed: builtins.int = ...,
+        finished_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["cost", b"cost", "finished_at", b"finished_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["cost", b"cost", "dataset", b"dataset", "dataset_hash", b"dataset_hash", "failed", b"failed", "finished_at", b"finished_at", "made_by", b"made_by", "metrics", b"metrics", "rows", b"rows", "run_id", b"run_id", "seed", b"seed", "target", b"target", "trials", b"trials"]) -> None: ...
+
+Global___EvaluationFinished: typing_extensions.TypeAlias = EvaluationFinished
+
+@typing.final
+class RunMetric(google.protobuf.message.Message):
+    """The mean of a metric over the rows that have it, with its interval of 95 %."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class MissingEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    METRIC_FIELD_NUMBER: builtins.int
+    MEAN_FIELD_NUMBER: builtins.int
+    LOW_FIELD_NUMBER: builtins.int
+    HIGH_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    MISSING_FIELD_NUMBER: builtins.int
+    EVALUATOR_FIELD_NUMBER: builtins.int
+    LOWER_IS_BETTER_FIELD_NUMBER: builtins.int
+    metric: builtins.str
+    mean: builtins.float
+    """Absent when every value is missing."""
+    low: builtins.float
+    high: builtins.float
+    rows: builtins.int
+    lower_is_better: builtins.bool
+    @property
+    def missing(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+        """Values that are missing, by reason."""
+
+    @property
+    def evaluator(self) -> Global___Evaluator: ...
+    def __init__(
+        self,
+        *,
+        metric: builtins.str = ...,
+        mean: builtins.float | None = ...,
+        low: builtins.float = ...,
+        high: builtins.float = ...,
+        rows: builtins.int = ...,
+        missing: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
+        evaluator: Global___Evaluator | None = ...,
+        lower_is_better: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_mean", b"_mean", "evaluator", b"evaluator", "mean", b"mean"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_mean", b"_mean", "evaluator", b"evaluator", "high", b"high", "low", b"low", "lower_is_better", b"lower_is_better", "mean", b"mean", "metric", b"metric", "missing", b"missing", "rows", b"rows"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_mean", b"_mean"]) -> typing.Literal["mean"] | None: ...
+
+Global___RunMetric: typing_extensions.TypeAlias = RunMetric
+
+@typing.final
+class MadeBy(google.protobuf.message.Message):
+    """What made how many of a run's answers."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    ANSWERS_FIELD_NUMBER: builtins.int
+    kind: builtins.str
+    """prompt, model, index, policy, ..."""
+    name: builtins.str
+    answers: builtins.int
+    def __init__(
+        self,
+        *,
+        kind: builtins.str = ...,
+        name: builtins.str = ...,
+        answers: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["answers", b"answers", "kind", b"kind", "name", b"name"]) -> None: ...
+
+Global___MadeBy: typing_extensions.TypeAlias = MadeBy
+
+@typing.final
+class GateDecided(google.protobuf.message.Message):
+    """A gate was asked about a run."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GATE_ID_FIELD_NUMBER: builtins.int
+    RUN_ID_FIELD_NUMBER: builtins.int
+    BASELINE_ID_FIELD_NUMBER: builtins.int
+    VERDICT_FIELD_NUMBER: builtins.int
+    POLICY_HASH_FIELD_NUMBER: builtins.int
+    OPEN_FIELD_NUMBER: builtins.int
+    BY_FIELD_NUMBER: builtins.int
+    DECIDED_AT_FIELD_NUMBER: builtins.int
+    gate_id: builtins.str
+    run_id: builtins.str
+    baseline_id: builtins.str
+    """Empty without a baseline."""
+    verdict: Global___GateVerdict.ValueType
+    policy_hash: builtins.str
+    """SHA-256 of the policy, 32 hex digits."""
+    by: builtins.str
+    @property
+    def open(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The bounds that were not kept, or could not be decided."""
+
+    @property
+    def decided_at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        gate_id: builtins.str = ...,
+        run_id: builtins.str = ...,
+        baseline_id: builtins.str = ...,
+        verdict: Global___GateVerdict.ValueType = ...,
+        policy_hash: builtins.str = ...,
+        open: collections.abc.Iterable[builtins.str] | None = ...,
+        by: builtins.str = ...,
+        decided_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["decided_at", b"decided_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["baseline_id", b"baseline_id", "by", b"by", "decided_at", b"decided_at", "gate_id", b"gate_id", "open", b"open", "policy_hash", b"policy_hash", "run_id", b"run_id", "verdict", b"verdict"]) -> None: ...
+
+Global___GateDecided: typing_extensions.TypeAlias = GateDecided

@@ -1,0 +1,86 @@
+"""The story of a run: claimed by one process, its rows answered and scored, said, settled.
+
+Whoever claims a run asks first what is kept of it. A process that dies loses what was in flight, at most one call of each of its workers; the run
+is claimed again when the lease is over.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from loopline_evaluation.datasets.choosing import chosen
+from loopline_evaluation.runs.measuring import Measuring
+from loopline_evaluation.runs.model import Run, State
+from loopline_evaluation.runs.ports import Announcer, Datasets, Runs, Target
+from loopline_evaluation.runs.working import Working
+from loopline_runtime.errors import LooplineError, Unavailable
+
+LEASE_S, RENEW_S, LOOK_S = 10.0, 3.0, 0.5
+log = structlog.get_logger(__name__)
+
+
+class Running:
+    """Works on runs, one after the other, as long as the process lives."""
+
+    def __init__(
+        self,
+        owner: str,
+        runs: Runs,
+        datasets: Datasets,
+        target_of: Callable[[Run], Target],
+        measuring: Measuring,
+        announcer: Announcer,
+    ) -> None:
+        self._owner = owner
+        self._runs = runs
+        self._datasets = datasets
+        self._target_of = target_of
+        self._measuring = measuring
+        self._announcer = announcer
+
+    async def work(self) -> None:
+        """Without end: what waits, and what others left behind."""
+        while True:
+            try:
+                while run := await self._runs.claim(self._owner, time.time() + LEASE_S, time.time()):
+                    await self._held(run)
+            except LooplineError as error:
+                log.warning("runs cannot go on now", error=str(error))
+            await asyncio.sleep(LOOK_S)
+
+    async def _held(self, run: Run) -> None:
+        """Works while the lease is held; a run that was cancelled, or is somebody else's by now, is left alone."""
+        working = asyncio.create_task(self.run(run))
+        holding = asyncio.create_task(self._hold(run))
+        try:
+            await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            lost = not working.done()
+            working.cancel()
+            holding.cancel()
+            await asyncio.wait({working, holding})
+        error = None if lost or working.cancelled() else working.exception()
+        if error:
+            # One run that cannot go on, for whatever reason, must not hold up the others.
+            told = f"{error.reason}: {error}" if isinstance(error, LooplineError) else f"INTERNAL: {error!r}"
+            log.error("a run was interrupted", run=run.run_id, error=told, exc_info=error)
+            await self._runs.settle(run.run_id, State.INTERRUPTED, time.time(), told)
+
+    async def _hold(self, run: Run) -> None:
+        """Ends when the run is not ours any more."""
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                if not await self._runs.renew(run.run_id, self._owner, time.time() + LEASE_S):
+                    return
+            except Unavailable as error:
+                log.warning("the lease of a run is not renewed now", run=run.run_id, error=str(error))
+
+    async def run(self, run: Run) -> None:
+        """All that is left of one run; then it is said and settled."""
+        rows = chosen(await self._datasets.rows(run.tenant, run.spec.dataset, run.spec.version), run.spec.where)
+        await Working(run, self._runs, self._target_of(run), self._measuring).off(rows)
+        await self._announcer.finished(run, await self._runs.units(run.run_id))
+        await self._runs.settle(run.run_id, State.FINISHED, time.time())
