@@ -21,8 +21,9 @@ from loopline_ingestion import events as ingestion_events
 from loopline_ingestion.adapters.fakes import FakeExtraction
 from loopline_ingestion.adapters.history_nats import HistoryNats
 from loopline_ingestion.adapters.ledger_sql import LedgerSql
+from loopline_ingestion.adapters.plans_sql import PlansSql
 from loopline_ingestion.adapters.uploads_objects import UploadsObjects
-from loopline_ingestion.app import Collections, Documents, Working
+from loopline_ingestion.app import Building, Collections, Documents, Working
 from loopline_ingestion.model import Document, Header, State
 from loopline_nats.dead_letters import DeadLetters
 from loopline_nats.line import Line, open_line
@@ -75,7 +76,7 @@ async def whole(provisioned: NatsServer, tmp_path: Path) -> AsyncIterator[Whole]
     settings = bus_settings(provisioned)
     embedder = NamedEmbedder()
     async with (
-        LedgerSql.opened(f"sqlite:///{tmp_path}/ledger.db") as ledger,
+        LedgerSql.opened(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as ledger,
         SqliteStore.opened(tmp_path / "index") as store,
         Turns.taken(embedder.embed, threads=1) as turns,
         open_line(settings, "ingestion") as ingestion,
@@ -85,8 +86,10 @@ async def whole(provisioned: NatsServer, tmp_path: Path) -> AsyncIterator[Whole]
         extraction, history, uploads = FakeExtraction(), HistoryNats(ingestion), UploadsObjects(Objects(ingestion))
         collections = Collections(ledger, history, extraction)
         documents = Documents(ledger, history, uploads, collections, most_bytes=10_000)
-        working = Working(uploads, history, extraction, collections)
-        ingestion_events.bind(ingestion, working, ledger, always, always)
+        plans = PlansSql(ledger)
+        working = Working(uploads, history, extraction, collections, plans)
+        building = Building(plans, history, working, in_flight=2, lost_after_s=60)
+        ingestion_events.bind(ingestion, working, building, ledger, plans, always, always)
         embedding_events.bind(embedding, Embedding(embedder, turns))
         retrieval_events.bind(retrieval, Indexing(store, KnowledgeKv(retrieval), ServingKv(retrieval)), store)
         for line in (ingestion, embedding, retrieval):
@@ -100,7 +103,7 @@ async def test_random_bytes_on_every_subject_harm_nothing_and_are_kept(whole: Wh
             await line.publish(channel.of("acme", "f" * 32), b"\xff" + os.urandom(64), {}, stream=channel.stream)
     settled = await whole.settled(await whole.submit("good.txt", b"one line\nanother line"))
     assert (settled.state, settled.chunk_count) == (State.INDEXED, 2)
-    heard = 3 * (1 + 5 + 1 + 1 + 1 + 3)  # by extract, ledger, progress, embed, index, documents
+    heard = 3 * (1 + 6 + 1 + 1 + 1 + 1 + 3)  # by extract, ledger, build, progress, embed, index, documents
     letters = []
     async with asyncio.timeout(20):
         while len(letters) < heard:

@@ -2,12 +2,14 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from loopline_embedding.adapters.fake_embedder import FakeEmbedder
 from loopline_embedding.app import Embedding
+from loopline_embedding.model import cut
 from loopline_embedding.turns import SLICE_CHARACTERS, Turns
 from loopline_runtime.errors import Invalid, NotFound, Unavailable
 
@@ -56,7 +58,7 @@ async def test_what_cannot_be_embedded_is_invalid(embedding: Embedding, texts: l
 
 
 async def test_another_model_is_not_found(embedding: Embedding):
-    with pytest.raises(NotFound, match="fake r1 is"):
+    with pytest.raises(NotFound, match="served: fake r1"):
         await embedding.of_question("why?", model="fake", revision="r2")
     assert (await embedding.of_question("why?", model="fake")).model.revision == "r1"
 
@@ -79,3 +81,33 @@ async def test_who_leaves_is_not_worked_for(embedding: Embedding, fake: FakeEmbe
     await first
     await embedding.of_question("third")
     assert ["second"] not in fake.seen
+
+
+async def test_a_shorter_model_is_one_of_its_own(fake: FakeEmbedder):
+    async with Turns.taken(fake.embed, 1) as turns:
+        embedding = Embedding(fake, turns, [1])
+        assert (await embedding.of_question("tower")).model == fake.model
+        short = await embedding.of_question("tower", "fake-first-1")
+        assert (short.model.name, short.model.revision, short.model.dimension) == ("fake-first-1", "r1", 1)
+        assert short.vectors == [struct.pack("<f", 1.0)]
+
+
+def test_a_vector_that_is_cut_keeps_its_direction():
+    assert struct.unpack("<2f", cut(struct.pack("<3f", 3, 4, 12), 2)) == pytest.approx((0.6, 0.8))
+
+
+async def test_a_build_gives_way_to_what_was_just_submitted():
+    order: list[str] = []
+
+    def embed(texts: Sequence[str]) -> list[bytes]:
+        order.extend(texts)
+        time.sleep(0.01)
+        return [b"" for _ in texts]
+
+    long = "x" * 1200
+    async with Turns.taken(embed, 1) as turns:
+        building = asyncio.create_task(turns.batch([f"build {n} {long}" for n in range(4)], build=True))
+        await asyncio.sleep(0.005)
+        await turns.batch([f"live {n} {long}" for n in range(3)])
+        await building
+    assert [text.split()[0] for text in order] == ["build", "live", "live", "live", "build", "build", "build"]

@@ -1,18 +1,20 @@
-"""The apps over fakes and a real ledger, in SQLite and in PostgreSQL."""
+"""The apps over fakes and a real ledger in SQLite."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from loopline_ingestion.adapters.fakes import FakeExtraction, FakeHistory, FakeUploads
 from loopline_ingestion.adapters.ledger_sql import LedgerSql
-from loopline_ingestion.app import Accepted, Collections, Documents, Sweeping, Working
+from loopline_ingestion.adapters.plans_sql import PlansSql
+from loopline_ingestion.app import Accepted, Building, Collections, Documents, Planning, Sweeping, Working
 from loopline_ingestion.model import Header
 
 
 @pytest.fixture
-async def ledger(database_url: str) -> AsyncIterator[LedgerSql]:
-    async with LedgerSql.opened(database_url) as opened:
+async def ledger(tmp_path: Path) -> AsyncIterator[LedgerSql]:
+    async with LedgerSql.opened(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as opened:
         yield opened
 
 
@@ -24,7 +26,10 @@ class Bench:
         self.history, self.uploads, self.extraction = FakeHistory(), FakeUploads(), FakeExtraction()
         self.collections = Collections(ledger, self.history, self.extraction)
         self.documents = Documents(ledger, self.history, self.uploads, self.collections, most_bytes=1000)
-        self.working = Working(self.uploads, self.history, self.extraction, self.collections)
+        self.plans = PlansSql(ledger)
+        self.planning = Planning(ledger, self.plans, self.history)
+        self.working = Working(self.uploads, self.history, self.extraction, self.collections, self.plans)
+        self.building = Building(self.plans, self.history, self.working, in_flight=2, lost_after_s=0.2)
         self.sweeping = Sweeping(ledger, self.history, self.uploads, lost_after_s=0, aged_after_s=3600)
 
     async def submit(self, source: str, data: bytes, tenant: str = "acme", **header: object) -> Accepted:

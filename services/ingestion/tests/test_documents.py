@@ -16,7 +16,7 @@ def kinds(bench) -> list[str]:
 
 async def indexed(bench, accepted) -> None:
     document = accepted.document
-    await bench.ledger.indexed("acme", document.document_id, document.revision, 0, 1, 3, datetime.now(UTC))
+    await bench.ledger.indexed("acme", document.document_id, document.revision, 0, 1, 3, datetime.now(UTC), "v1")
 
 
 async def test_the_same_version_again_changes_nothing_and_leaves_no_bytes(bench):
@@ -135,7 +135,7 @@ async def test_documents_are_listed_in_pages(bench):
 
 async def test_an_accepted_document_is_cut_into_batches(bench):
     document = (await bench.submit("a.md", b"\n".join(b"line %d" % n for n in range(100)))).document
-    result = await bench.working.work(document)
+    (result,) = [one async for one in bench.working.work(document)]
     assert isinstance(result, Batched)
     assert [len(batch) for batch in result.batches] == [64, 36]
 
@@ -143,13 +143,13 @@ async def test_an_accepted_document_is_cut_into_batches(bench):
 async def test_a_superseded_revision_is_not_worked_on(bench):
     old = (await bench.submit("a.md", b"alpha")).document
     await bench.submit("a.md", b"beta")
-    assert await bench.working.work(old) is None
+    assert [one async for one in bench.working.work(old)] == []
 
 
 async def test_lost_bytes_are_told(bench):
     document = (await bench.submit("a.md", b"alpha")).document
     bench.uploads.stored.clear()
-    result = await bench.working.work(document)
+    (result,) = [one async for one in bench.working.work(document)]
     assert isinstance(result, Refused)
     assert result.reasons[0].code == "BYTES_LOST"
 

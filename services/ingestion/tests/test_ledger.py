@@ -1,6 +1,5 @@
 """The ledger takes facts in any order, counts each batch once, and can be thrown away."""
 
-import asyncio
 import itertools
 import sqlite3
 from dataclasses import replace
@@ -15,14 +14,13 @@ from loopline_contracts.channels import CHUNKS_INDEXED, DOCUMENT_REJECTED
 from loopline_ingestion import facts
 from loopline_ingestion.adapters.history_nats import HistoryNats
 from loopline_ingestion.adapters.ledger_sql import LedgerSql
-from loopline_ingestion.adapters.ledger_tables import METADATA
+from loopline_ingestion.adapters.plans_sql import PlansSql
 from loopline_ingestion.model import Collection, Document, Reason, State
 from loopline_ingestion.rebuilding import rebuilt
 from loopline_nats.line import Fact, Line, open_line
 from loopline_runtime.errors import Rejected
 from loopline_testing.fixtures import bus_settings
 from loopline_testing.nats import NatsServer
-from loopline_testing.postgres import differences
 
 NOW = datetime.now(UTC)
 DOCUMENT = Document("acme", "d1", "default", "d1.md", "v1", 5, State.ACCEPTED, NOW, NOW, size_bytes=3, upload_id="u1")
@@ -41,7 +39,7 @@ async def test_whatever_comes_first_the_end_is_the_same(ledger: LedgerSql, order
             case 0:
                 await ledger.accepted(DOCUMENT)
             case 1 | 2:
-                await ledger.indexed("acme", "d1", 5, step - 1, 2, 7, NOW)
+                await ledger.indexed("acme", "d1", 5, step - 1, 2, 7, NOW, "v1")
     found = await ledger.document("acme", "d1")
     assert found
     assert (found.state, found.source, found.batches_indexed, found.batch_count, found.chunk_count) == (
@@ -69,7 +67,7 @@ async def test_a_rejection_may_come_before_its_acceptance(ledger: LedgerSql, fir
 async def test_what_is_older_changes_nothing(ledger: LedgerSql):
     await ledger.accepted(replace(DOCUMENT, revision=9))
     await ledger.accepted(DOCUMENT)
-    await ledger.indexed("acme", "d1", 5, 0, 1, 7, NOW)
+    await ledger.indexed("acme", "d1", 5, 0, 1, 7, NOW, "v1")
     await ledger.failed("acme", "d1", 5, State.FAILED, [], NOW)
     await ledger.deleted("acme", "d1", 8, NOW)
     assert await state_of(ledger) == (State.ACCEPTED, 9)
@@ -78,41 +76,34 @@ async def test_what_is_older_changes_nothing(ledger: LedgerSql):
 async def test_a_late_batch_does_not_raise_the_dead(ledger: LedgerSql):
     await ledger.accepted(DOCUMENT)
     await ledger.deleted("acme", "d1", 6, NOW)
-    await ledger.indexed("acme", "d1", 5, 0, 1, 7, NOW)
+    await ledger.indexed("acme", "d1", 5, 0, 1, 7, NOW, "v1")
     assert await state_of(ledger) == (State.DELETED, 6)
 
 
 async def test_a_batch_counts_once_and_a_failure_turns_back(ledger: LedgerSql):
     await ledger.accepted(DOCUMENT)
     for _ in range(3):
-        await ledger.indexed("acme", "d1", 5, 0, 2, 7, NOW)
+        await ledger.indexed("acme", "d1", 5, 0, 2, 7, NOW, "v1")
     assert await state_of(ledger) == (State.INDEXING, 5)
     await ledger.failed("acme", "d1", 5, State.FAILED, [Reason("BUG", "oops")], NOW)
     assert await state_of(ledger) == (State.FAILED, 5)
-    await ledger.indexed("acme", "d1", 5, 1, 2, 7, NOW)
+    await ledger.indexed("acme", "d1", 5, 1, 2, 7, NOW, "v1")
     assert await state_of(ledger) == (State.INDEXED, 5)
 
 
-async def test_the_migrated_tables_are_those_of_the_code(ledger: LedgerSql):
-    assert await differences(ledger.database, METADATA) == [], "add a revision to adapters/ledger_migrations"
-
-
-async def test_a_ledger_from_before_migrations_is_dropped_to_be_rebuilt(tmp_path: Path):
+async def test_a_ledger_of_another_shape_is_dropped_to_be_rebuilt(tmp_path: Path):
+    url = f"sqlite+aiosqlite:///{tmp_path}/old.db"
+    async with LedgerSql.opened(url) as first:
+        await first.accepted(DOCUMENT)
+    async with LedgerSql.opened(url) as second:
+        assert await second.highest_revision() == 5
     with sqlite3.connect(tmp_path / "old.db") as db:
-        db.execute("create table shape (hash text)")
-        db.execute("create table documents (tenant text, document_id text, revision integer)")
-        db.execute("insert into documents values ('acme', 'd1', 7)")
+        db.execute("update shape set hash = 'of a former version'")
+        db.execute("alter table batches drop column chunks")
     db.close()
-    async with LedgerSql.opened(f"sqlite:///{tmp_path}/old.db") as ledger:
-        assert await ledger.highest_revision() == 0
-        await ledger.accepted(DOCUMENT)
-
-
-async def test_replicas_that_hear_about_one_document_at_once_count_every_batch(database_url: str):
-    async with LedgerSql.opened(database_url) as one, LedgerSql.opened(database_url) as two:
-        batches = [by.indexed("acme", "d1", 5, number, 16, 1, NOW) for number in range(16) for by in (one, two)]
-        await asyncio.gather(*batches[:16], one.accepted(DOCUMENT), two.accepted(DOCUMENT), *batches[16:])
-        assert await state_of(one) == (State.INDEXED, 5)
+    async with LedgerSql.opened(url) as third:
+        assert await third.highest_revision() == 0
+        await third.indexed("acme", "d1", 5, 0, 1, 7, NOW, "v1")
 
 
 async def test_it_is_rebuilt_from_the_streams(provisioned: NatsServer, line: Line, tmp_path: Path, ledger: LedgerSql):
@@ -129,16 +120,16 @@ async def test_it_is_rebuilt_from_the_streams(provisioned: NatsServer, line: Lin
                 body = facts.rejected(said, [Reason("EMPTY", "the document is empty")])
                 await ingestion.say(Fact(DOCUMENT_REJECTED, body, "d2/rejected", "acme", "d2"))
             if number == 3:
-                batch = BatchOf(document_id="d3", revision=revision, batch_count=1)
+                batch = BatchOf(document_id="d3", revision=revision, batch_count=1, index_version="v1")
                 async with open_line(bus_settings(provisioned), "retrieval") as retrieval:
                     await retrieval.say(
                         Fact(CHUNKS_INDEXED, ChunksIndexed(batch=batch, chunk_count=2), "x", "acme", "d3")
                     )
-        await rebuilt(ingestion, ledger)
+        await rebuilt(ingestion, ledger, PlansSql(ledger))
         found = await ledger.documents("acme", "", [], "", "", 10)
         assert [d.state for d in found] == [State.ACCEPTED, State.DELETED, State.REJECTED, State.INDEXED]
         assert (await ledger.collections("acme"))[0].name == "default"
-        await rebuilt(ingestion, ledger)
+        await rebuilt(ingestion, ledger, PlansSql(ledger))
         await ledger.accepted(replace(DOCUMENT, revision=10_000))
         with pytest.raises(Rejected, match="ends at"):
-            await rebuilt(ingestion, ledger)
+            await rebuilt(ingestion, ledger, PlansSql(ledger))

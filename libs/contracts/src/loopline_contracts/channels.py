@@ -122,6 +122,7 @@ DOCUMENT_READERS_CHANGED = Channel(
 DOCUMENT_REJECTED = Channel(ingestion.DocumentRejected, _INGESTION, "loopline.ingestion.v1.document_rejected", True)
 DOCUMENT_DELETED = Channel(ingestion.DocumentDeleted, _INGESTION, "loopline.ingestion.v1.document_deleted", True)
 PLAN_ADDED = Channel(ingestion.PlanAdded, _INGESTION, "loopline.ingestion.v1.plan_added")
+PLAN_RETIRED = Channel(ingestion.PlanRetired, _INGESTION, "loopline.ingestion.v1.plan_retired")
 DOCUMENT_CHUNKED = Channel(ingestion.DocumentChunked, _BATCHES, "loopline.ingestion.v1.document_chunked", True)
 CHUNKS_EMBEDDED = Channel(embedding.ChunksEmbedded, "EMBEDDING_BATCHES", "loopline.embedding.v1.chunks_embedded", True)
 CHUNKS_INDEXED = Channel(retrieval.ChunksIndexed, "RETRIEVAL", "loopline.retrieval.v1.chunks_indexed", True)
@@ -138,6 +139,7 @@ CHANNELS: tuple[Channel[Message], ...] = (
     DOCUMENT_REJECTED,
     DOCUMENT_DELETED,
     PLAN_ADDED,
+    PLAN_RETIRED,
     DOCUMENT_CHUNKED,
     CHUNKS_EMBEDDED,
     CHUNKS_INDEXED,
@@ -153,12 +155,22 @@ CHANNEL_BY_NAME = {channel.name: channel for channel in CHANNELS}
 INGESTION_EXTRACT = Durable("ingestion-extract", (DOCUMENT_ACCEPTED,), at_once=2, ack_wait_s=30)
 INGESTION_LEDGER = Durable(
     "ingestion-ledger",
-    (DOCUMENT_ACCEPTED, DOCUMENT_READERS_CHANGED, DOCUMENT_REJECTED, DOCUMENT_DELETED, PLAN_ADDED),
+    (
+        DOCUMENT_ACCEPTED,
+        DOCUMENT_READERS_CHANGED,
+        DOCUMENT_REJECTED,
+        DOCUMENT_DELETED,
+        PLAN_ADDED,
+        PLAN_RETIRED,
+    ),
     at_once=16,
 )
+# One message is one build, for as long as it takes; a process that died is relieved soon.
+INGESTION_BUILD = Durable("ingestion-build", (PLAN_ADDED,), at_once=2, ack_wait_s=12)
 INGESTION_PROGRESS = Durable("ingestion-progress", (CHUNKS_INDEXED,), at_once=16)
 INGESTION_FAILURES = Durable("ingestion-failures", (), dead_letters=True)
-EMBEDDING_EMBED = Durable("embedding-embed", (DOCUMENT_CHUNKED,), at_once=2, ack_wait_s=30)
+# More hands than a build has batches in flight, so that there is always one for what was just submitted.
+EMBEDDING_EMBED = Durable("embedding-embed", (DOCUMENT_CHUNKED,), at_once=4, ack_wait_s=30)
 RETRIEVAL_INDEX = Durable("retrieval-index", (CHUNKS_EMBEDDED,), at_once=8)
 RETRIEVAL_DOCUMENTS = Durable(
     "retrieval-documents", (DOCUMENT_READERS_CHANGED, DOCUMENT_DELETED, PLAN_ADDED), at_once=8
@@ -168,6 +180,7 @@ EVALUATION_SCORE = Durable("evaluation-score", (ANSWER_FINISHED,), at_once=4)
 DURABLES: tuple[Durable, ...] = (
     INGESTION_EXTRACT,
     INGESTION_LEDGER,
+    INGESTION_BUILD,
     INGESTION_PROGRESS,
     INGESTION_FAILURES,
     EMBEDDING_EMBED,

@@ -112,6 +112,8 @@ class Disposition:
             # Batches have a sequence of their own; what counts is the revision of their document.
             "loopline-document-revision": str(batch.revision if batch else delivery.revision),
         }
+        if batch:
+            headers |= {"loopline-collection": batch.collection, "loopline-index-version": batch.index_version}
         headers.pop("Nats-Expected-Last-Subject-Sequence", None)
         headers.pop("Nats-Expected-Last-Subject-Sequence-Subject", None)
         try:

@@ -15,6 +15,7 @@ def bind(line: Line, embedding: Embedding) -> None:
     @line.hears(EMBEDDING_EMBED)
     async def embed(event: DocumentChunked, delivery: Delivery) -> AsyncIterator[Fact[ChunksEmbedded]]:
         wanted = event.batch.model
-        made = await embedding.of_texts([chunk.text for chunk in event.chunks], wanted.name, wanted.revision)
+        texts = [chunk.text for chunk in event.chunks]
+        made = await embedding.of_texts(texts, wanted.name, wanted.revision, build=event.batch.build)
         said = ChunksEmbedded(batch=event.batch, chunks=event.chunks, vectors=made.vectors)
         yield Fact(CHUNKS_EMBEDDED, said, delivery.id, delivery.tenant, delivery.document)

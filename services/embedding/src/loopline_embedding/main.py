@@ -28,7 +28,7 @@ async def serve() -> None:
             open_line(settings.nats, "embedding") as line,
             KeyRing.watching(line) as keys,
         ):
-            embedding = Embedding(embedder, turns)
+            embedding = Embedding(embedder, turns, settings.model.shorter)
             events.bind(line, embedding)
             telemetry.liveness(line.ailment)
             door = Door(add_EmbeddingServiceServicer_to_server, EmbeddingRpc(embedding), SERVICE)

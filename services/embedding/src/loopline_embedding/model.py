@@ -1,5 +1,7 @@
 """What this service talks about: texts, vectors, and exactly which model made them."""
 
+import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,10 +39,22 @@ def checked(texts: Sequence[str]) -> Sequence[str]:
     return texts
 
 
-def served(model: ModelId, name: str, revision: str) -> ModelId:
-    """The model, or NotFound when another one is asked for."""
-    if not model.answers_to(name, revision):
-        raise NotFound(
-            f"model {name} {revision} is not served here; {model.name} {model.revision} is", reason="UNKNOWN_MODEL"
-        )
-    return model
+def shortened(model: ModelId, dimension: int) -> ModelId:
+    """The model whose vectors are the first numbers of another one's, made length 1 again: less room, less meaning."""
+    return ModelId(f"{model.name}-first-{dimension}", model.revision, dimension)
+
+
+def cut(vector: Vector, dimension: int) -> Vector:
+    """The first numbers of a vector, made length 1 again."""
+    kept = struct.unpack(f"<{dimension}f", vector[: 4 * dimension])
+    length = math.hypot(*kept) or 1.0
+    return struct.pack(f"<{dimension}f", *(number / length for number in kept))
+
+
+def served(models: Sequence[ModelId], name: str, revision: str) -> ModelId:
+    """The model that is asked for, the first one when none is named, or NotFound."""
+    for model in models:
+        if model.answers_to(name, revision):
+            return model
+    known = ", ".join(f"{model.name} {model.revision}" for model in models)
+    raise NotFound(f"model {name} {revision} is not served here; served: {known}", reason="UNKNOWN_MODEL")

@@ -1,10 +1,13 @@
 """What can be tuned without a build."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from loopline_runtime.settings import Group, ServiceSettings
+
+Dimension = Annotated[int, Field(ge=1, lt=384)]
 
 
 class Model(Group):
@@ -15,6 +18,8 @@ class Model(Group):
     # Where the graph made from it is kept; made in seconds when it is not there.
     cache: Path
     threads: int = Field(default=2, ge=1)
+    # Vectors cut to so many dimensions are served too, as models NAME-first-DIMENSIONS: less room, less meaning.
+    shorter: tuple[Dimension, ...] = ()
 
 
 class Settings(ServiceSettings):

@@ -1,4 +1,4 @@
-"""Whose turn it is at the model: questions go before batches, and batches are worked in small slices.
+"""Whose turn it is at the model: questions go before batches, batches before those of a build, and all are worked in small slices.
 
 So a live question waits for at most one slice (about 1,200 characters: some 60 ms on one core), however much is queued.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from loopline_embedding.model import Vector
 
 SLICE_CHARACTERS = 1200
-QUESTION, BATCH = 0, 1
+QUESTION, BATCH, BUILD = 0, 1, 2
 
 
 @dataclass(order=True)
@@ -51,11 +51,13 @@ class Turns:
         (vector,) = await self._turn(QUESTION, [text])
         return vector
 
-    async def batch(self, texts: Sequence[str]) -> list[Vector]:
+    async def batch(self, texts: Sequence[str], *, build: bool = False) -> list[Vector]:
         """One vector per text, in order; sliced, texts of like length together so that little is padded."""
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         slices = _slices(order, texts)
-        results = await asyncio.gather(*(self._turn(BATCH, [texts[place] for place in slice_]) for slice_ in slices))
+        results = await asyncio.gather(
+            *(self._turn(BUILD if build else BATCH, [texts[place] for place in slice_]) for slice_ in slices)
+        )
         vectors: list[Vector] = [b""] * len(texts)
         for slice_, result in zip(slices, results, strict=True):
             for place, vector in zip(slice_, result, strict=True):

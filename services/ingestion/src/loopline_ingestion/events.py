@@ -9,15 +9,16 @@ from loopline.retrieval.v1.events_pb2 import ChunksIndexed
 from loopline_contracts.channels import (
     DOCUMENT_CHUNKED,
     DOCUMENT_REJECTED,
+    INGESTION_BUILD,
     INGESTION_EXTRACT,
     INGESTION_FAILURES,
     INGESTION_LEDGER,
     INGESTION_PROGRESS,
 )
 from loopline_ingestion import facts
-from loopline_ingestion.app import Working
+from loopline_ingestion.app import Building, Working
 from loopline_ingestion.model import Reason, Refused, State
-from loopline_ingestion.ports import Ledger
+from loopline_ingestion.ports import Ledger, Plans
 from loopline_nats.fetching import Probe
 from loopline_nats.line import Delivery, Fact, Line
 
@@ -27,28 +28,48 @@ Change = (
     | messages.DocumentRejected
     | messages.DocumentDeleted
     | messages.PlanAdded
+    | messages.PlanRetired
 )
 Said = Fact[messages.DocumentChunked] | Fact[messages.DocumentRejected]
 
 
-def bind(line: Line, working: Working, ledger: Ledger, ledger_ready: Probe, worker_ready: Probe) -> None:
-    """Work on documents, and the read model, each with a place of its own."""
+def bind(
+    line: Line,
+    working: Working,
+    building: Building,
+    ledger: Ledger,
+    plans: Plans,
+    ledger_ready: Probe,
+    worker_ready: Probe,
+) -> None:
+    """Work on documents, builds of index versions, and the read model, each with a place of its own."""
 
     @line.hears(INGESTION_EXTRACT, probe=worker_ready)
     async def extract(event: messages.DocumentAccepted, delivery: Delivery) -> AsyncIterator[Said]:
         document = facts.document_of(event, delivery)
-        result = await working.work(document)
         base = f"{document.document_id}/{document.revision}"
-        if result is None:
+        async for result in working.work(document):
+            if isinstance(result, Refused):
+                body = facts.rejected(document, result.reasons)
+                event_id = f"{base}/rejected{delivery.replay_suffix}"
+                yield Fact(DOCUMENT_REJECTED, body, event_id, document.tenant, document.document_id)
+                return
+            for number, cuts in enumerate(result.batches):
+                batch = facts.chunked(document, result.plan, result.title, number, len(result.batches), cuts)
+                event_id = f"{base}/{result.plan.version}/{number}{delivery.replay_suffix}"
+                yield Fact(DOCUMENT_CHUNKED, batch, event_id, document.tenant, document.document_id)
+
+    @line.hears(INGESTION_BUILD, probe=worker_ready)
+    async def build(event: messages.PlanAdded, delivery: Delivery) -> AsyncIterator[Fact[messages.DocumentChunked]]:
+        if not event.build:
             return
-        if isinstance(result, Refused):
-            body = facts.rejected(document, result.reasons)
-            event_id = f"{base}/rejected{delivery.replay_suffix}"
-            yield Fact(DOCUMENT_REJECTED, body, event_id, document.tenant, document.document_id)
-            return
-        for number, cuts in enumerate(result.batches):
-            batch = facts.chunked(document, result.collection, result.title, number, len(result.batches), cuts)
-            event_id = f"{base}/{result.collection.index_version}/{number}{delivery.replay_suffix}"
+        await noted(ledger, event, delivery)  # we may be ahead of the ledger's own reader
+        async for made in building.build(
+            delivery.tenant, event.collection, event.index_version, delivery.replay_suffix
+        ):
+            document, version = made.document, made.plan.version
+            batch = facts.chunked(document, made.plan, made.title, made.number, made.count, made.cuts)
+            event_id = f"{document.document_id}/{document.revision}/{version}/{made.number}{made.suffix}"
             yield Fact(DOCUMENT_CHUNKED, batch, event_id, document.tenant, document.document_id)
 
     @line.hears(INGESTION_LEDGER, probe=ledger_ready)
@@ -61,7 +82,7 @@ def bind(line: Line, working: Working, ledger: Ledger, ledger_ready: Probe, work
 
     @line.hears(INGESTION_FAILURES, probe=ledger_ready)
     async def failure(_: None, delivery: Delivery) -> None:
-        await buried(ledger, delivery)
+        await buried(ledger, plans, delivery)
 
 
 async def noted(ledger: Ledger, event: Change, delivery: Delivery) -> None:
@@ -79,7 +100,9 @@ async def noted(ledger: Ledger, event: Change, delivery: Delivery) -> None:
         case messages.DocumentDeleted():
             await ledger.deleted(delivery.tenant, event.document_id, delivery.revision, delivery.time)
         case messages.PlanAdded():
-            await ledger.planned(facts.collection_of(event, delivery))
+            await ledger.planned(facts.collection_of(event, delivery), delivery.time)
+        case messages.PlanRetired():
+            await ledger.retired(delivery.tenant, event.collection, event.index_version)
 
 
 async def progressed(ledger: Ledger, event: ChunksIndexed, delivery: Delivery) -> None:
@@ -93,11 +116,12 @@ async def progressed(ledger: Ledger, event: ChunksIndexed, delivery: Delivery) -
         batch.batch_count,
         event.chunk_count,
         delivery.time,
+        batch.index_version,
     )
 
 
-async def buried(ledger: Ledger, delivery: Delivery) -> None:
-    """One of a document's messages lies in the dead letters."""
+async def buried(ledger: Ledger, plans: Plans, delivery: Delivery) -> None:
+    """One of a document's messages lies in the dead letters. Where it was made for a version that is being built, only the build suffers."""
     headers = delivery.headers
     origin = headers.get("loopline-origin-subject", "").split(".")
     if len(origin) < 6:  # not about a document
@@ -109,4 +133,12 @@ async def buried(ledger: Ledger, delivery: Delivery) -> None:
         Reason(headers.get("loopline-reason", "FAILED"), f"{durable}: {text} (dead letter {delivery.sequence})"),
     )
     revision = int(headers.get("loopline-document-revision", "0") or 0) or delivery.revision
+    for plan in await plans.unbuilt():
+        if (plan.tenant, plan.collection, plan.version) == (
+            delivery.tenant,
+            headers.get("loopline-collection", ""),
+            headers.get("loopline-index-version", ""),
+        ):
+            await plans.set_back(plan, origin[5], revision, reasons)
+            return
     await ledger.failed(delivery.tenant, origin[5], revision, State.FAILED, reasons, delivery.time)

@@ -3,7 +3,18 @@
 from collections.abc import Iterable
 
 from loopline.ingestion.v1 import events_pb2 as events
-from loopline_ingestion.model import Collection, Cut, Cutting, Document, Model, Plan, Reason, State, chunk_id_of
+from loopline_ingestion.model import (
+    Collection,
+    Cut,
+    Cutting,
+    Document,
+    IndexPlan,
+    Model,
+    Plan,
+    Reason,
+    State,
+    chunk_id_of,
+)
 from loopline_nats.line import Delivery
 
 
@@ -59,7 +70,7 @@ def reasons_of(event: events.DocumentRejected) -> tuple[Reason, ...]:
     return tuple(Reason(reason.code, reason.text) for reason in event.reasons)
 
 
-def plan(plan: Plan) -> events.Plan:
+def plan_message(plan: Plan) -> events.Plan:
     """A plan as a message."""
     cutting, model = plan.cutting, plan.model
     return events.Plan(
@@ -68,9 +79,9 @@ def plan(plan: Plan) -> events.Plan:
     )
 
 
-def plan_of(message: events.Plan) -> Plan:
-    """A plan from a message; what is left out takes its default."""
-    default = Plan()
+def plan_of(message: events.Plan, default: Plan | None = None) -> Plan:
+    """A plan from a message; what is left out is as in the default."""
+    default = default or Plan()
     cutting, model = message.cutting, message.model
     return Plan(
         Cutting(
@@ -91,8 +102,10 @@ def planned(collection: Collection) -> events.PlanAdded:
     return events.PlanAdded(
         collection=collection.name,
         index_version=collection.index_version,
-        plan=plan(collection.plan),
+        plan=plan_message(collection.plan),
         settings=events.CollectionSettings(expectations_json=collection.expectations_json),
+        build=collection.build,
+        by=collection.by,
     )
 
 
@@ -105,11 +118,13 @@ def collection_of(event: events.PlanAdded, delivery: Delivery) -> Collection:
         plan_of(event.plan),
         event.settings.expectations_json,
         delivery.revision,
+        build=event.build,
+        by=event.by,
     )
 
 
 def chunked(
-    document: Document, collection: Collection, title: str, number: int, count: int, cuts: Iterable[Cut]
+    document: Document, plan: IndexPlan, title: str, number: int, count: int, cuts: Iterable[Cut]
 ) -> events.DocumentChunked:
     """One batch of a document."""
     batch = events.BatchOf(
@@ -118,17 +133,18 @@ def chunked(
         source=document.source,
         version=document.version,
         revision=document.revision,
-        index_version=collection.index_version,
+        index_version=plan.version,
         number=number,
         batch_count=count,
-        model=plan(collection.plan).model,
+        model=plan_message(plan.plan).model,
         title=title,
         metadata=document.metadata,
         readers=document.readers,
+        build=plan.building,
     )
     chunks = [
         events.Chunk(
-            chunk_id=chunk_id_of(document.document_id, document.version, collection.index_version, cut.ordinal),
+            chunk_id=chunk_id_of(document.document_id, document.version, plan.version, cut.ordinal),
             ordinal=cut.ordinal,
             text=cut.text,
             place=events.Place(

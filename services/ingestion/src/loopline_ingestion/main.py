@@ -11,8 +11,9 @@ from loopline_ingestion import events
 from loopline_ingestion.adapters.extraction.pool import WorkerPool
 from loopline_ingestion.adapters.history_nats import HistoryNats
 from loopline_ingestion.adapters.ledger_sql import LedgerSql
+from loopline_ingestion.adapters.plans_sql import PlansSql
 from loopline_ingestion.adapters.uploads_objects import UploadsObjects
-from loopline_ingestion.app import Collections, Documents, Sweeping, Working
+from loopline_ingestion.app import Building, Collections, Documents, Planning, Sweeping, Working
 from loopline_ingestion.rebuilding import rebuilt
 from loopline_ingestion.rpc import IngestionRpc
 from loopline_ingestion.settings import Settings
@@ -40,12 +41,13 @@ def pool_of(settings: Settings) -> WorkerPool:
     )
 
 
-async def sweep(sweeping: Sweeping, every_s: float) -> None:
+async def sweep(sweeping: Sweeping, building: Building, every_s: float) -> None:
     """Keeps order, without end; a dependency that is away is tried again the next time."""
     for turn in itertools.count():
         await asyncio.sleep(every_s)
         try:
             await sweeping.remake()
+            await building.settle()
             if turn % TIDY_EVERY == 0:
                 await sweeping.tidy()
         except LooplineError as error:
@@ -68,22 +70,30 @@ async def serve() -> None:
 
 async def open_doors(settings: Settings, pool: WorkerPool, ledger: LedgerSql, line: Line, keys: KeyRing) -> None:
     """The app over its adapters, and the two doors before it."""
-    await rebuilt(line, ledger)
+    plans = PlansSql(ledger)
+    await rebuilt(line, ledger, plans)
     uploads, history = UploadsObjects(Objects(line)), HistoryNats(line)
     collections = Collections(ledger, history, pool)
     documents = Documents(ledger, history, uploads, collections, settings.uploads.most_bytes)
     remake = settings.remake
     sweeping = Sweeping(ledger, history, uploads, lost_after_s=remake.lost_after_s, aged_after_s=remake.aged_after_s)
-    events.bind(line, Working(uploads, history, pool, collections), ledger, ledger.ready, pool.ready)
+    working = Working(uploads, history, pool, collections, plans)
+    build = settings.build
+    building = Building(plans, history, working, in_flight=build.in_flight, lost_after_s=build.lost_after_s)
+    events.bind(line, working, building, ledger, plans, ledger.ready, pool.ready)
 
     async def ready() -> None:
         await ledger.ready()
         await line.ready()
 
-    door = Door(add_IngestionServiceServicer_to_server, IngestionRpc(documents, collections), SERVICE)
+    door = Door(
+        add_IngestionServiceServicer_to_server,
+        IngestionRpc(documents, collections, Planning(ledger, plans, history)),
+        SERVICE,
+    )
     ring = keys if settings.access.mode == "keys" else None
     async with (
-        background(sweep(sweeping, remake.every_s), name="sweep"),
+        background(sweep(sweeping, building, remake.every_s), name="sweep"),
         serving(settings.grpc, keys=ring, doors=[door], ready={SERVICE: ready}),
     ):
         await line.start()

@@ -13,6 +13,8 @@ from loopline_runtime.errors import Invalid
 
 STRUCTURE = "structure.v1"
 MOST_CHUNKS, MOST_BATCH_BYTES = 64, 600_000
+# A build in which so many documents failed stops; index versions of a collection that are kept at once.
+MOST_FAILED, MOST_PLANS = 20, 4
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.-]{0,63}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -81,8 +83,49 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexPlan:
+    """An index version: how it is made, and whether all documents are in it. `build`: it stands beside an older one."""
+
+    tenant: str
+    collection: str
+    version: str
+    plan: Plan
+    revision: int
+    build: bool
+    added_at: datetime
+    built_at: datetime | None = None
+    retired: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether a document must be in it to be called indexed."""
+        return not self.retired and (not self.build or self.built_at is not None)
+
+    @property
+    def building(self) -> bool:
+        """Whether documents may be missing in it."""
+        return not self.retired and self.build and self.built_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Come:
+    """How far an index version has come. Documents that failed did so in this version alone; some of the reasons."""
+
+    documents: int
+    complete: int
+    chunks: int
+    failed: int = 0
+    failures: tuple[Reason, ...] = ()
+
+    @property
+    def stalled(self) -> bool:
+        """Whether nothing but failures is left, or so many that the plan itself must be wrong."""
+        return self.failed > 0 and self.failed >= min(MOST_FAILED, self.documents - self.complete)
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
-    """Documents that are searched together. `revision`: sequence of the fact that says so."""
+    """Documents that are searched together, and its newest finished plan. `revision`: sequence of the fact that says so."""
 
     tenant: str
     name: str
@@ -91,6 +134,8 @@ class Collection:
     expectations_json: str = ""
     revision: int = 0
     document_count: int = 0
+    build: bool = False
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +225,17 @@ def version_of(sha256: str, content_type: str, metadata: Mapping[str, str]) -> s
 def chunk_id_of(document_id: str, version: str, index_version: str, ordinal: int) -> str:
     """The same work gives the same chunk."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{document_id}/{version}/{index_version}/{ordinal}"))
+
+
+def chunks_sha256_of(document_id: str, version: str, index_version: str, count: int) -> str:
+    """What names all chunks of a document in an index version: SHA-256 over the sorted ids, each with a line feed."""
+    ids = sorted(chunk_id_of(document_id, version, index_version, ordinal) for ordinal in range(count))
+    return hashlib.sha256("".join(f"{one}\n" for one in ids).encode()).hexdigest()
+
+
+def next_version(versions: Sequence[str]) -> str:
+    """The name of the next index version: no name is used twice."""
+    return f"v{max((int(name[1:]) for name in versions), default=0) + 1}"
 
 
 def batches_of(cuts: Sequence[Cut]) -> list[list[Cut]]:

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from loopline_ingestion.model import Collection, Document, Extracted, Reason, Refused, State, Work
+from loopline_ingestion.model import (
+    Collection,
+    Come,
+    Document,
+    Extracted,
+    IndexPlan,
+    Reason,
+    Refused,
+    State,
+    Work,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +86,21 @@ class History(Protocol):
         ...
 
     async def plan(self, collection: Collection, number: int) -> int:
-        """Says a collection's plan and settings; `number` sets one saying apart from the next. Returns its sequence."""
+        """Says a collection's plan and settings; `number` sets one saying apart from the next. Returns its sequence.
+
+        Aborted when somebody else said another plan under this version.
+        """
         ...
 
-    async def work_again(self, document: Document, attempt: int) -> None:
+    async def retire(self, tenant: str, collection: str, version: str, by: str, reason: str) -> int:
+        """Says that an index version is made no more. Returns its sequence."""
+        ...
+
+    async def build_again(self, plan: IndexPlan, attempt: str) -> None:
+        """Has a build that stopped go on."""
+        ...
+
+    async def work_again(self, document: Document, attempt: int | str) -> None:
         """Has a revision extracted again, by the one durable that does it. The same attempt twice is once."""
         ...
 
@@ -113,9 +134,17 @@ class Ledger(Protocol):
         ...
 
     async def indexed(
-        self, tenant: str, document_id: str, revision: int, batch: int, batch_count: int, chunks: int, at: datetime
+        self,
+        tenant: str,
+        document_id: str,
+        revision: int,
+        batch: int,
+        batch_count: int,
+        chunks: int,
+        at: datetime,
+        version: str,
     ) -> None:
-        """A batch of a revision is in the index; a repeat counts once."""
+        """A batch of a revision is in an index version; a repeat counts once. It is indexed when it is whole in all that count."""
         ...
 
     async def document(self, tenant: str, document_id: str) -> Document | None:
@@ -140,8 +169,12 @@ class Ledger(Protocol):
         """Which of these uploads a document's current revision names."""
         ...
 
-    async def planned(self, collection: Collection) -> None:
+    async def planned(self, collection: Collection, at: datetime) -> None:
         """A collection has this plan and these settings."""
+        ...
+
+    async def retired(self, tenant: str, collection: str, version: str) -> None:
+        """An index version is made no more."""
         ...
 
     async def collection(self, tenant: str, name: str) -> Collection | None:
@@ -154,6 +187,46 @@ class Ledger(Protocol):
 
     async def highest_revision(self) -> int:
         """The highest sequence it has seen; 0 when it is empty."""
+        ...
+
+
+class Plans(Protocol):
+    """The index versions of collections, and how far each has come: a part of the ledger."""
+
+    async def plans(self, tenant: str, collection: str) -> list[IndexPlan]:
+        """All of a collection's, oldest first, those made no more included."""
+        ...
+
+    async def unbuilt(self) -> list[IndexPlan]:
+        """Those being built, of all tenants."""
+        ...
+
+    async def built(self, plan: IndexPlan, at: datetime) -> None:
+        """Every document is in it."""
+        ...
+
+    async def come(self, plan: IndexPlan) -> Come:
+        """How far it has come."""
+        ...
+
+    async def missing(self, plan: IndexPlan, after: str, limit: int) -> list[Document]:
+        """Documents that are not whole in it and did not fail there, by id."""
+        ...
+
+    async def arrived(self, plan: IndexPlan, document_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Of each document, its present revision and how many of its batches are in; those that failed or are deleted are left out."""
+        ...
+
+    async def set_back(self, plan: IndexPlan, document_id: str, revision: int, reasons: Sequence[Reason]) -> None:
+        """A document failed in this version alone."""
+        ...
+
+    async def forgive(self, plan: IndexPlan) -> None:
+        """Documents that failed are missing again."""
+        ...
+
+    async def expected(self, plan: IndexPlan, after: str, limit: int) -> list[tuple[Document, int]]:
+        """Documents with text by id, and how many chunks each has in this version; -1 while it is not whole there."""
         ...
 
 

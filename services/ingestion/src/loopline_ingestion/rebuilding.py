@@ -6,10 +6,10 @@ import structlog
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from loopline_contracts.channels import DEAD_LETTER_STREAM, DOCUMENT_ACCEPTED, PLAN_ADDED
+from loopline_contracts.channels import CHUNKS_INDEXED, DEAD_LETTER_STREAM, DOCUMENT_ACCEPTED, PLAN_ADDED
 from loopline_contracts.streams import STREAM_BY_NAME
 from loopline_ingestion.events import buried, noted, progressed
-from loopline_ingestion.ports import Ledger
+from loopline_ingestion.ports import Ledger, Plans
 from loopline_nats.codec import decode
 from loopline_nats.envelope import Delivery, received
 from loopline_nats.foreign import translated
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 PART = 256
 
 
-async def rebuilt(line: Line, ledger: Ledger) -> None:
+async def rebuilt(line: Line, ledger: Ledger, plans: Plans) -> None:
     """Fills an empty ledger; Rejected when it knows more than the stream, which then was restored or made anew."""
     with translated("stream INGESTION"):
         state = (await line.jetstream.stream_info(DOCUMENT_ACCEPTED.stream)).state
@@ -40,9 +40,10 @@ async def rebuilt(line: Line, ledger: Ledger) -> None:
         except Invalid as error:
             log.warning("a message is no fact and is passed over", sequence=delivery.sequence, error=str(error))
     async for _, __, delivery in _all(line, DEAD_LETTER_STREAM):
-        await buried(ledger, delivery)
-    async for subject, data, delivery in _all(line, "RETRIEVAL"):
-        await progressed(ledger, decode(subject, data), delivery)  # type: ignore[arg-type]
+        await buried(ledger, plans, delivery)
+    async for subject, data, delivery in _all(line, CHUNKS_INDEXED.stream):
+        if delivery.event == CHUNKS_INDEXED.name:
+            await progressed(ledger, decode(subject, data), delivery)  # type: ignore[arg-type]
 
 
 async def _all(line: Line, stream: str) -> AsyncIterator[tuple[str, bytes, Delivery]]:

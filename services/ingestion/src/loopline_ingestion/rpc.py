@@ -10,8 +10,8 @@ from loopline.ingestion.v1 import ingestion_service_pb2 as messages
 from loopline.ingestion.v1.ingestion_service_pb2_grpc import IngestionServiceServicer
 from loopline_grpc.access import caller
 from loopline_ingestion import facts
-from loopline_ingestion.app import Collections, Documents
-from loopline_ingestion.model import Collection, Document, Header, State
+from loopline_ingestion.app import Collections, Documents, Planning
+from loopline_ingestion.model import Collection, Come, Document, Header, IndexPlan, State, chunks_sha256_of
 from loopline_runtime.errors import Invalid
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -22,9 +22,10 @@ _STATE_OF = {value: state for state, value in _STATES.items()}
 class IngestionRpc(IngestionServiceServicer):
     """The door for callers."""
 
-    def __init__(self, documents: Documents, collections: Collections) -> None:
+    def __init__(self, documents: Documents, collections: Collections, planning: Planning) -> None:
         self._documents = documents
         self._collections = collections
+        self._planning = planning
 
     async def SubmitDocument(
         self, request_iterator: AsyncIterator[messages.SubmitDocumentRequest], context: Context
@@ -101,6 +102,63 @@ class IngestionRpc(IngestionServiceServicer):
         found = await self._collections.all(caller().tenant)
         return messages.ListCollectionsResponse(collections=[_collection(one) for one in found])
 
+    async def AddPlan(self, request: messages.AddPlanRequest, context: Context) -> messages.AddPlanResponse:
+        who = caller()
+        plan = facts.plan_of(request.plan, await self._planning.newest(who.tenant, request.collection))
+        added = await self._planning.add(who.tenant, request.collection, plan, request.index_version, who.key_name)
+        return messages.AddPlanResponse(plan=_plan(added, await self._planning.come(added)))
+
+    async def RetirePlan(self, request: messages.RetirePlanRequest, context: Context) -> messages.RetirePlanResponse:
+        who = caller()
+        ended = await self._planning.retire(
+            who.tenant, request.collection, request.index_version, who.key_name, request.reason
+        )
+        return messages.RetirePlanResponse(plan=_plan(ended, await self._planning.come(ended)))
+
+    async def ListPlans(self, request: messages.ListPlansRequest, context: Context) -> messages.ListPlansResponse:
+        found = await self._planning.all(caller().tenant, request.collection)
+        return messages.ListPlansResponse(plans=[_plan(plan, come) for plan, come in found])
+
+    async def ListExpected(
+        self, request: messages.ListExpectedRequest, context: Context
+    ) -> AsyncIterator[messages.ListExpectedResponse]:
+        tenant = caller().tenant
+        async for plan, document, chunks in self._planning.expected(tenant, request.collection, request.index_version):
+            yield messages.ListExpectedResponse(
+                document_id=document.document_id,
+                source=document.source,
+                revision=document.revision,
+                chunk_count=max(chunks, 0),
+                chunks_sha256=chunks_sha256_of(document.document_id, document.version, plan.version, max(chunks, 0)),
+                under_way=chunks < 0,
+            )
+
+    async def RemakeDocuments(
+        self, request: messages.RemakeDocumentsRequest, context: Context
+    ) -> messages.RemakeDocumentsResponse:
+        remade = await self._planning.remake(caller().tenant, request.document_ids, request.attempt)
+        return messages.RemakeDocumentsResponse(document_ids=remade)
+
+
+def _plan(plan: IndexPlan, come: Come) -> messages.IndexPlan:
+    state = "RETIRED" if plan.retired else "STALLED" if plan.building and come.stalled else None
+    state = state or ("BUILDING" if plan.building else "BUILT")
+    made = messages.IndexPlan(
+        collection=plan.collection,
+        index_version=plan.version,
+        plan=facts.plan_message(plan.plan),
+        state=messages.PlanState.Value(f"PLAN_STATE_{state}"),
+        documents=come.documents,
+        complete=come.complete,
+        chunks=come.chunks,
+        failed=come.failed,
+        failures=[events.Reason(code=reason.code, text=reason.text) for reason in come.failures],
+    )
+    made.added_at.FromDatetime(plan.added_at)
+    if plan.built_at:
+        made.built_at.FromDatetime(plan.built_at)
+    return made
+
 
 def _header(header: messages.DocumentHeader) -> Header:
     return Header(
@@ -146,7 +204,7 @@ def _collection(collection: Collection) -> messages.Collection:
     return messages.Collection(
         name=collection.name,
         index_version=collection.index_version,
-        plan=facts.plan(collection.plan),
+        plan=facts.plan_message(collection.plan),
         settings=events.CollectionSettings(expectations_json=collection.expectations_json),
         document_count=collection.document_count,
     )

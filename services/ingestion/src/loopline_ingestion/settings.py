@@ -8,7 +8,7 @@ from loopline_runtime.settings import Group, ServiceSettings
 
 
 class Ledger(Group):
-    """The read model; SQLite for one process, PostgreSQL for several: sqlite:///path or postgresql://user@host/database"""
+    """The read model; SQLite for one process, PostgreSQL for several: sqlite+aiosqlite:///path or postgresql+asyncpg://..."""
 
     url: str
 
@@ -41,6 +41,15 @@ class Remake(Group):
     every_s: float = 5.0
 
 
+class Build(Group):
+    """Builds of index versions."""
+
+    # Batches of one build under way; fewer than the embedding service has hands, so that live documents always find one free.
+    in_flight: int = Field(default=2, ge=1)
+    # Documents said to a build that did not arrive, and are on no way any more, are made again after this long.
+    lost_after_s: float = 60.0
+
+
 class Settings(ServiceSettings):
     """Everything; LEDGER__URL and EXTRACTION__TOKENIZER must be set."""
 
@@ -48,3 +57,4 @@ class Settings(ServiceSettings):
     extraction: Extraction
     uploads: Uploads = Uploads()
     remake: Remake = Remake()
+    build: Build = Build()

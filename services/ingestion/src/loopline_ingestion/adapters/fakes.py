@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from loopline_ingestion.model import Collection, Cut, Document, Extracted, Place, Reason, Refused, Work
+from loopline_ingestion.model import Collection, Cut, Document, Extracted, IndexPlan, Place, Reason, Refused, Work
 from loopline_ingestion.ports import Change, Stored, Upload
 from loopline_runtime.errors import Aborted, Invalid, NotFound
 
@@ -15,6 +15,8 @@ class FakeHistory:
     facts: list[tuple[str, Change]] = field(default_factory=list)
     rivals: int = 0
     plans: list[Collection] = field(default_factory=list)
+    retirements: list[tuple[str, str, str]] = field(default_factory=list)
+    builds: list[str] = field(default_factory=list)
     again: list[Document] = field(default_factory=list)
     busy: bool = False
 
@@ -56,9 +58,18 @@ class FakeHistory:
     async def plan(self, collection: Collection, number: int) -> int:
         """See the port."""
         self.plans.append(collection)
-        return len(self.plans)
+        return len(self.facts) + 1
 
-    async def work_again(self, document: Document, attempt: int) -> None:
+    async def retire(self, tenant: str, collection: str, version: str, by: str, reason: str) -> int:
+        """See the port."""
+        self.retirements.append((version, by, reason))
+        return len(self.retirements)
+
+    async def build_again(self, plan: IndexPlan, attempt: str) -> None:
+        """See the port."""
+        self.builds.append(plan.version)
+
+    async def work_again(self, document: Document, attempt: int | str) -> None:
         """See the port."""
         self.again.append(document)
 

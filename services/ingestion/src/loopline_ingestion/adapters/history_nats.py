@@ -9,17 +9,20 @@ from loopline_contracts.channels import (
     DOCUMENT_DELETED,
     DOCUMENT_READERS_CHANGED,
     EMBEDDING_EMBED,
+    INGESTION_BUILD,
     INGESTION_EXTRACT,
     INGESTION_PROGRESS,
     PLAN_ADDED,
+    PLAN_RETIRED,
     RETRIEVAL_INDEX,
     Durable,
 )
 from loopline_ingestion import facts
-from loopline_ingestion.model import Collection, Document
+from loopline_ingestion.model import Collection, Document, IndexPlan
 from loopline_ingestion.ports import Change
 from loopline_nats.foreign import translated
 from loopline_nats.line import Fact, Heard, Line
+from loopline_runtime.errors import Aborted
 
 # A batch's way to the index and back, and who deals with it at each step.
 WAY = (
@@ -75,9 +78,25 @@ class HistoryNats:
     async def plan(self, collection: Collection, number: int) -> int:
         """See the port."""
         event_id = f"{collection.tenant}/{collection.name}/{collection.index_version}/{number}"
-        return await self._line.say(Fact(PLAN_ADDED, facts.planned(collection), event_id, collection.tenant))
+        body = facts.planned(collection)
+        sequence = await self._line.say(Fact(PLAN_ADDED, body, event_id, collection.tenant))
+        said = await self._line.at(PLAN_ADDED.stream, sequence)
+        if said and said.event != body:
+            raise Aborted(f"somebody else made {collection.index_version} of {collection.name}; look again")
+        return sequence
 
-    async def work_again(self, document: Document, attempt: int) -> None:
+    async def retire(self, tenant: str, collection: str, version: str, by: str, reason: str) -> int:
+        """See the port."""
+        body = events.PlanRetired(collection=collection, index_version=version, by=by, reason=reason)
+        return await self._line.say(Fact(PLAN_RETIRED, body, f"{tenant}/{collection}/{version}/retired", tenant))
+
+    async def build_again(self, plan: IndexPlan, attempt: str) -> None:
+        """See the port."""
+        heard = await self._line.at(PLAN_ADDED.stream, plan.revision)
+        if heard:
+            await self._line.replay(INGESTION_BUILD, heard, number=f"again-{attempt}")
+
+    async def work_again(self, document: Document, attempt: int | str) -> None:
         """See the port."""
         heard = await self._line.at(DOCUMENT_ACCEPTED.stream, document.revision)
         if heard:

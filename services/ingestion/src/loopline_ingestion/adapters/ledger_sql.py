@@ -1,37 +1,70 @@
 """The ledger in SQL, through SQLAlchemy: SQLite here, PostgreSQL where there are several replicas."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, func, or_, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Row, Select, and_, delete, event, func, select, tuple_, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from loopline_ingestion.adapters.ledger_tables import BATCHES, COLLECTIONS, DOCUMENTS
-from loopline_ingestion.model import Collection, Cutting, Document, Model, Plan, Reason, State
-from loopline_sql.database import Database
-from loopline_sql.migrations import Migrations
+from loopline_ingestion.adapters.ledger_rows import (
+    COUNTS,
+    batches_of,
+    collection,
+    collections,
+    document,
+    documents,
+    in_collection,
+    is_document,
+    is_plan,
+    keyed,
+)
+from loopline_ingestion.adapters.ledger_tables import (
+    BATCHES,
+    COLLECTIONS,
+    DOCUMENTS,
+    PLANS,
+    SETBACKS,
+    make_tables,
+)
+from loopline_ingestion.model import Collection, Document, Plan, Reason, State
+from loopline_runtime.errors import Unavailable
 
-MIGRATIONS = Migrations("ledger", Path(__file__).parent / "ledger_migrations")
 SETTLED = [state.value for state in State if state.settled]
 
 
 class LedgerSql:
     """The port `Ledger`."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.ready = database.ready
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        # SQLite has one writer; waiting here is better than being refused there.
+        self._writing: AbstractAsyncContextManager[object] = (
+            asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        )
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, url: str) -> AsyncIterator["LedgerSql"]:
-        """Connects and migrates; see `Database.opened`."""
-        async with Database.opened(url, MIGRATIONS) as database:
-            yield cls(database)
+        """Connects and makes the tables that are missing."""
+        engine = create_async_engine(url)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine.sync_engine, "connect", _pragmas)
+        ledger = cls(engine)
+        try:
+            async with ledger.transaction() as db:
+                await db.run_sync(make_tables)
+            yield ledger
+        finally:
+            await engine.dispose()
+
+    async def ready(self) -> None:
+        """Unavailable while the database does not answer."""
+        await self.highest_revision()
 
     async def accepted(self, document: Document) -> None:
         """See the port."""
@@ -45,7 +78,7 @@ class LedgerSql:
             "upload_id": document.upload_id,
             "metadata": dict(document.metadata),
         }
-        async with self._holding(document.tenant, document.document_id) as db:
+        async with self.transaction() as db:
             found = await self._row(db, document.tenant, document.document_id, document.accepted_at)
             if found.revision > document.revision:
                 return
@@ -55,20 +88,20 @@ class LedgerSql:
                 state = {"state": State.ACCEPTED.value, "reasons": [], "changed_at": document.accepted_at}
                 details |= {**state, "revision": document.revision}
             await self._change(db, document.tenant, document.document_id, details)
-            older = and_(_batches_of(document.tenant, document.document_id), BATCHES.c.revision < document.revision)
+            older = and_(batches_of(document.tenant, document.document_id), BATCHES.c.revision < document.revision)
             await db.execute(delete(BATCHES).where(older))
             await self._weigh(db, document.tenant, document.document_id, document.revision, document.accepted_at)
 
     async def readers_changed(self, tenant: str, document_id: str, readers: tuple[str, ...], sequence: int) -> None:
         """See the port."""
-        async with self._holding(tenant, document_id) as db:
+        async with self.transaction() as db:
             found = await self._row(db, tenant, document_id, datetime.now(UTC))
             if found.readers_since < sequence:
                 await self._change(db, tenant, document_id, {"readers": list(readers), "readers_since": sequence})
 
     async def deleted(self, tenant: str, document_id: str, revision: int, at: datetime) -> None:
         """See the port."""
-        async with self._holding(tenant, document_id) as db:
+        async with self.transaction() as db:
             found = await self._row(db, tenant, document_id, at)
             if found.revision < revision:
                 gone = {
@@ -84,7 +117,7 @@ class LedgerSql:
         self, tenant: str, document_id: str, revision: int, state: State, reasons: Sequence[Reason], at: datetime
     ) -> None:
         """See the port."""
-        async with self._holding(tenant, document_id) as db:
+        async with self.transaction() as db:
             found = await self._row(db, tenant, document_id, at)
             settled = found.revision == revision and found.state in (State.INDEXED.value, State.DELETED.value)
             if found.revision <= revision and not settled:
@@ -92,45 +125,65 @@ class LedgerSql:
                 await self._change(db, tenant, document_id, {**why, "revision": revision, "changed_at": at})
 
     async def indexed(
-        self, tenant: str, document_id: str, revision: int, batch: int, batch_count: int, chunks: int, at: datetime
+        self,
+        tenant: str,
+        document_id: str,
+        revision: int,
+        batch: int,
+        batch_count: int,
+        chunks: int,
+        at: datetime,
+        version: str,
     ) -> None:
         """See the port."""
-        async with self._holding(tenant, document_id) as db:
-            key = {"tenant": tenant, "document_id": document_id, "revision": revision, "number": batch}
+        key = {"tenant": tenant, "document_id": document_id, "revision": revision}
+        key |= {"index_version": version, "number": batch}
+        async with self.transaction() as db:
             which = and_(*(BATCHES.c[name] == value for name, value in key.items()))
             if (await db.execute(select(BATCHES.c.number).where(which))).first() is None:
                 await db.execute(BATCHES.insert().values(**key, batch_count=batch_count, chunks=chunks))
-            await self._weigh(db, tenant, document_id, revision, at)
+            overcome = and_(*(SETBACKS.c[name] == key[name] for name in ("tenant", "document_id", "index_version")))
+            await db.execute(delete(SETBACKS).where(overcome, SETBACKS.c.revision <= revision))
+            await self._weigh(db, tenant, document_id, revision, at, arrived=version)
 
-    async def _weigh(self, db: AsyncConnection, tenant: str, document_id: str, revision: int, at: datetime) -> None:
-        """A revision with all its batches is indexed, with some of them on its way."""
-        mine = and_(_batches_of(tenant, document_id), BATCHES.c.revision == revision)
-        seen, count = (await db.execute(select(func.count(), func.max(BATCHES.c.batch_count)).where(mine))).one()
-        if not seen:
+    async def _weigh(
+        self, db: AsyncConnection, tenant: str, document_id: str, revision: int, at: datetime, *, arrived: str = ""
+    ) -> None:
+        """A revision that is whole in every index version that counts is indexed, with some of its batches on its way."""
+        mine = and_(batches_of(tenant, document_id), BATCHES.c.revision == revision)
+        counted = select(BATCHES.c.index_version, func.count() == func.max(BATCHES.c.batch_count))
+        rows = (await db.execute(counted.where(mine).group_by(BATCHES.c.index_version))).all()
+        counts = (
+            select(PLANS.c.index_version)
+            .join(DOCUMENTS, in_collection())
+            .where(is_document(tenant, document_id), COUNTS)
+        )
+        wanted = set((await db.scalars(counts)).all()) or {version for version, _ in rows}
+        if not wanted & {version for version, _ in rows} or (arrived and arrived not in wanted):
             return
-        state = State.INDEXED if seen == count else State.INDEXING
+        state = State.INDEXED if wanted <= {version for version, whole in rows if whole} else State.INDEXING
         await db.execute(
             update(DOCUMENTS)
-            .where(_is(tenant, document_id), DOCUMENTS.c.revision == revision)
+            .where(is_document(tenant, document_id), DOCUMENTS.c.revision == revision)
             .where(DOCUMENTS.c.state != State.DELETED.value)
             .values(state=state.value, reasons=[], changed_at=at)
         )
 
     async def touched(self, tenant: str, document_id: str, at: datetime) -> None:
         """See the port."""
-        async with self.database.transaction() as db:
-            await db.execute(update(DOCUMENTS).where(_is(tenant, document_id)).values(changed_at=at))
+        async with self.transaction() as db:
+            await db.execute(update(DOCUMENTS).where(is_document(tenant, document_id)).values(changed_at=at))
 
     async def document(self, tenant: str, document_id: str) -> Document | None:
         """See the port."""
-        rows = await self.database.rows(_documents().where(_is(tenant, document_id)))
-        return _document(rows[0]) if rows else None
+        rows = await self.read(documents().where(is_document(tenant, document_id)))
+        return document(rows[0]) if rows else None
 
     async def documents(
         self, tenant: str, collection: str, states: Sequence[State], prefix: str, after: str, limit: int
     ) -> list[Document]:
         """See the port."""
-        query = _documents().where(DOCUMENTS.c.tenant == tenant)
+        query = documents().where(DOCUMENTS.c.tenant == tenant)
         if collection:
             query = query.where(DOCUMENTS.c.collection == collection)
         if states:
@@ -141,55 +194,69 @@ class LedgerSql:
             source, _, document_id = after.partition("\0")
             query = query.where(tuple_(DOCUMENTS.c.source, DOCUMENTS.c.document_id) > (source, document_id))
         ordered = query.order_by(DOCUMENTS.c.source, DOCUMENTS.c.document_id).limit(limit)
-        return [_document(row) for row in await self.database.rows(ordered)]
+        return [document(row) for row in await self.read(ordered)]
 
     async def stuck(self, before: datetime, limit: int) -> list[Document]:
         """See the port."""
-        query = _documents().where(DOCUMENTS.c.state.not_in(SETTLED), DOCUMENTS.c.changed_at < before)
-        return [_document(row) for row in await self.database.rows(query.order_by(DOCUMENTS.c.changed_at).limit(limit))]
+        query = documents().where(DOCUMENTS.c.state.not_in(SETTLED), DOCUMENTS.c.changed_at < before)
+        return [document(row) for row in await self.read(query.order_by(DOCUMENTS.c.changed_at).limit(limit))]
 
     async def uploads_named(self, names: Sequence[str]) -> set[str]:
         """See the port."""
         found: set[str] = set()
         for start in range(0, len(names), 500):
             part = names[start : start + 500]
-            rows = await self.database.rows(select(DOCUMENTS.c.upload_id).where(DOCUMENTS.c.upload_id.in_(part)))
+            rows = await self.read(select(DOCUMENTS.c.upload_id).where(DOCUMENTS.c.upload_id.in_(part)))
             found |= {row.upload_id for row in rows}
         return found
 
-    async def planned(self, collection: Collection) -> None:
+    async def planned(self, collection: Collection, at: datetime) -> None:
         """See the port."""
         which = and_(COLLECTIONS.c.tenant == collection.tenant, COLLECTIONS.c.name == collection.name)
-        values = {
-            "index_version": collection.index_version,
-            "plan": asdict(collection.plan),
-            "expectations_json": collection.expectations_json,
-            "revision": collection.revision,
-        }
-        async with self._holding(collection.tenant, collection.name) as db:
-            found = (await db.execute(select(COLLECTIONS.c.revision).where(which))).first()
+        values = {"expectations_json": collection.expectations_json, "revision": collection.revision}
+        async with self.transaction() as db:
+            found = (await db.execute(select(COLLECTIONS.c.revision).where(which).with_for_update())).first()
             if found is None:
                 await db.execute(COLLECTIONS.insert().values(tenant=collection.tenant, name=collection.name, **values))
             elif found.revision < collection.revision:
                 await db.execute(update(COLLECTIONS).where(which).values(**values))
+            key = (collection.tenant, collection.name, collection.index_version)
+            plan = {"plan": asdict(collection.plan), "revision": collection.revision, "build": collection.build}
+            known = (await db.execute(select(PLANS.c.revision).where(is_plan(*key)))).first()
+            if known is None:
+                await db.execute(PLANS.insert().values(**keyed(key), **plan, retired=False, added_at=at))
+            elif not known.revision:
+                await db.execute(update(PLANS).where(is_plan(*key)).values(**plan, added_at=at))
+
+    async def retired(self, tenant: str, collection: str, version: str) -> None:
+        """See the port. Documents that waited for this version alone are indexed now."""
+        now = datetime.now(UTC)
+        ids = select(DOCUMENTS.c.document_id).where(DOCUMENTS.c.tenant == tenant, DOCUMENTS.c.collection == collection)
+        key = (tenant, collection, version)
+        async with self.transaction() as db:
+            if not (await db.execute(update(PLANS).where(is_plan(*key)).values(retired=True))).rowcount:
+                unknown = {"plan": asdict(Plan()), "revision": 0, "build": True, "added_at": now}
+                await db.execute(PLANS.insert().values(**keyed(key), **unknown, retired=True))
+            for table in (BATCHES, SETBACKS):
+                made_for = and_(table.c.tenant == tenant, table.c.index_version == version)
+                await db.execute(delete(table).where(made_for, table.c.document_id.in_(ids)))
+            waiting = ids.add_columns(DOCUMENTS.c.revision).where(DOCUMENTS.c.state.not_in(SETTLED))
+            for document_id, revision in (await db.execute(waiting)).all():
+                await self._weigh(db, tenant, document_id, revision, now)
 
     async def collection(self, tenant: str, name: str) -> Collection | None:
         """See the port."""
-        rows = await self.database.rows(
-            _collections().where(COLLECTIONS.c.tenant == tenant, COLLECTIONS.c.name == name)
-        )
-        return _collection(rows[0]) if rows else None
+        rows = await self.read(collections().where(COLLECTIONS.c.tenant == tenant, COLLECTIONS.c.name == name))
+        return collection(rows[0]) if rows else None
 
     async def collections(self, tenant: str) -> list[Collection]:
         """See the port."""
-        rows = await self.database.rows(
-            _collections().where(COLLECTIONS.c.tenant == tenant).order_by(COLLECTIONS.c.name)
-        )
-        return [_collection(row) for row in rows]
+        rows = await self.read(collections().where(COLLECTIONS.c.tenant == tenant).order_by(COLLECTIONS.c.name))
+        return [collection(row) for row in rows]
 
     async def highest_revision(self) -> int:
         """See the port."""
-        rows = await self.database.rows(
+        rows = await self.read(
             select(func.coalesce(func.max(DOCUMENTS.c.revision), 0).label("documents")).add_columns(
                 select(func.coalesce(func.max(COLLECTIONS.c.revision), 0)).scalar_subquery().label("collections")
             )
@@ -197,8 +264,8 @@ class LedgerSql:
         return max(int(rows[0].documents), int(rows[0].collections))
 
     async def _row(self, db: AsyncConnection, tenant: str, document_id: str, at: datetime) -> Row[Any]:
-        """The document's row; an empty one of revision 0 when its acceptance has not come yet."""
-        query = select(DOCUMENTS).where(_is(tenant, document_id))
+        """The document's row, held until the end; an empty one of revision 0 when its acceptance has not come yet."""
+        query = select(DOCUMENTS).where(is_document(tenant, document_id)).with_for_update()
         found = (await db.execute(query)).first()
         if found is not None:
             return found
@@ -212,74 +279,36 @@ class LedgerSql:
         return (await db.execute(query)).one()
 
     async def _change(self, db: AsyncConnection, tenant: str, document_id: str, values: dict[str, Any]) -> None:
-        await db.execute(update(DOCUMENTS).where(_is(tenant, document_id)).values(**values))
+        await db.execute(update(DOCUMENTS).where(is_document(tenant, document_id)).values(**values))
+
+    async def read(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """Rows. Unavailable while the database does not answer."""
+        try:
+            async with self._engine.connect() as db:
+                rows: Sequence[Row[Any]] = (await db.execute(query)).all()
+                return rows
+        except (SQLAlchemyError, OSError) as error:
+            raise _told(error) from error
 
     @asynccontextmanager
-    async def _holding(self, tenant: str, name: str) -> AsyncIterator[AsyncConnection]:
-        """A transaction that alone writes about one document (or collection): replicas hear facts about it side by side."""
-        async with self.database.transaction() as db:
-            await self.database.hold(db, tenant, name)
-            yield db
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """All of it or nothing."""
+        try:
+            async with self._writing, self._engine.begin() as db:
+                yield db
+        except (SQLAlchemyError, OSError) as error:
+            raise _told(error) from error
 
 
-def _is(tenant: str, document_id: str) -> Any:
-    return and_(DOCUMENTS.c.tenant == tenant, DOCUMENTS.c.document_id == document_id)
+def _told(error: Exception) -> Unavailable:
+    """Every failure of the database passes; a rival's insert too, which the next try finds done."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    what = "somebody wrote the same row" if isinstance(error, IntegrityError) else "the ledger does not answer"
+    return Unavailable(f"{what}: {cause}", reason="LEDGER_UNAVAILABLE")
 
 
-def _batches_of(tenant: str, document_id: str) -> Any:
-    return and_(BATCHES.c.tenant == tenant, BATCHES.c.document_id == document_id)
-
-
-def _documents() -> Select[Any]:
-    """Documents with what their batches add up to."""
-    mine = and_(*(BATCHES.c[name] == DOCUMENTS.c[name] for name in ("tenant", "document_id", "revision")))
-    return select(
-        DOCUMENTS,
-        select(func.coalesce(func.max(BATCHES.c.batch_count), 0)).where(mine).scalar_subquery().label("batch_count"),
-        select(func.count()).where(mine).scalar_subquery().label("batches_indexed"),
-        select(func.coalesce(func.sum(BATCHES.c.chunks), 0)).where(mine).scalar_subquery().label("chunk_count"),
-    )
-
-
-def _collections() -> Select[Any]:
-    counted = select(func.count()).where(
-        DOCUMENTS.c.tenant == COLLECTIONS.c.tenant,
-        DOCUMENTS.c.collection == COLLECTIONS.c.name,
-        or_(DOCUMENTS.c.state != State.DELETED.value),
-    )
-    return select(COLLECTIONS, counted.scalar_subquery().label("document_count"))
-
-
-def _document(row: Row[Any]) -> Document:
-    return Document(
-        tenant=row.tenant,
-        document_id=row.document_id,
-        collection=row.collection,
-        source=row.source,
-        version=row.version,
-        revision=row.revision,
-        state=State(row.state),
-        accepted_at=_utc(row.accepted_at),
-        changed_at=_utc(row.changed_at),
-        reasons=tuple(Reason(**reason) for reason in row.reasons),
-        batches_indexed=row.batches_indexed,
-        batch_count=row.batch_count,
-        chunk_count=row.chunk_count,
-        size_bytes=row.size_bytes,
-        content_type=row.content_type,
-        upload_id=row.upload_id,
-        metadata=row.metadata,
-        readers=tuple(row.readers),
-    )
-
-
-def _collection(row: Row[Any]) -> Collection:
-    plan = Plan(Cutting(**row.plan["cutting"]), Model(**row.plan["model"]))
-    return Collection(
-        row.tenant, row.name, row.index_version, plan, row.expectations_json, row.revision, row.document_count
-    )
-
-
-def _utc(when: datetime) -> datetime:
-    """SQLite forgets the zone."""
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+def _pragmas(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = wal", "synchronous = full", "busy_timeout = 10000"):
+        cursor.execute(f"pragma {pragma}")
+    cursor.close()

@@ -1,8 +1,10 @@
 """What this service does: it takes documents in, works on them, knows what became of them, and keeps order."""
 
+from loopline_ingestion.app.building import Building, Made
 from loopline_ingestion.app.collections import Collections
 from loopline_ingestion.app.documents import Accepted, Documents
+from loopline_ingestion.app.planning import Planning
 from loopline_ingestion.app.sweeping import Sweeping
 from loopline_ingestion.app.working import Batched, Working
 
-__all__ = ["Accepted", "Batched", "Collections", "Documents", "Sweeping", "Working"]
+__all__ = ["Accepted", "Batched", "Building", "Collections", "Documents", "Made", "Planning", "Sweeping", "Working"]

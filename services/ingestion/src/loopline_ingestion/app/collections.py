@@ -1,6 +1,7 @@
 """Collections and their plans."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from loopline_ingestion.model import Collection, Plan, checked_collection, checked_plan
 from loopline_ingestion.ports import Extraction, History, Ledger
@@ -47,5 +48,5 @@ class Collections:
     async def _said(self, collection: Collection, number: int) -> Collection:
         revision = await self._history.plan(collection, number)
         said = replace(collection, revision=revision)
-        await self._ledger.planned(said)
+        await self._ledger.planned(said, datetime.now(UTC))
         return said

@@ -315,9 +315,15 @@ class PlanAdded(google.protobuf.message.Message):
     INDEX_VERSION_FIELD_NUMBER: builtins.int
     PLAN_FIELD_NUMBER: builtins.int
     SETTINGS_FIELD_NUMBER: builtins.int
+    BUILD_FIELD_NUMBER: builtins.int
+    BY_FIELD_NUMBER: builtins.int
     collection: builtins.str
     index_version: builtins.str
     """The index version the plan makes: v1, v2, ..."""
+    build: builtins.bool
+    """The plan stands beside another one: documents that were there before it are cut and embedded again for it."""
+    by: builtins.str
+    """The name of the key that asked for it; empty: made with the collection."""
     @property
     def plan(self) -> Global___Plan: ...
     @property
@@ -329,11 +335,40 @@ class PlanAdded(google.protobuf.message.Message):
         index_version: builtins.str = ...,
         plan: Global___Plan | None = ...,
         settings: Global___CollectionSettings | None = ...,
+        build: builtins.bool = ...,
+        by: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["plan", b"plan", "settings", b"settings"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["collection", b"collection", "index_version", b"index_version", "plan", b"plan", "settings", b"settings"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["build", b"build", "by", b"by", "collection", b"collection", "index_version", b"index_version", "plan", b"plan", "settings", b"settings"]) -> None: ...
 
 Global___PlanAdded: typing_extensions.TypeAlias = PlanAdded
+
+@typing.final
+class PlanRetired(google.protobuf.message.Message):
+    """An index version is made no more, and is removed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    INDEX_VERSION_FIELD_NUMBER: builtins.int
+    BY_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    index_version: builtins.str
+    by: builtins.str
+    """The name of the key that asked for it, and why."""
+    reason: builtins.str
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        index_version: builtins.str = ...,
+        by: builtins.str = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["by", b"by", "collection", b"collection", "index_version", b"index_version", "reason", b"reason"]) -> None: ...
+
+Global___PlanRetired: typing_extensions.TypeAlias = PlanRetired
 
 @typing.final
 class Plan(google.protobuf.message.Message):
@@ -482,6 +517,7 @@ class BatchOf(google.protobuf.message.Message):
     TITLE_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
     READERS_FIELD_NUMBER: builtins.int
+    BUILD_FIELD_NUMBER: builtins.int
     document_id: builtins.str
     collection: builtins.str
     source: builtins.str
@@ -493,6 +529,8 @@ class BatchOf(google.protobuf.message.Message):
     """Batches are numbered from 0; the last one is batch_count - 1."""
     batch_count: builtins.int
     title: builtins.str
+    build: builtins.bool
+    """Made for an index version that is being built: gives way to batches for those that are."""
     @property
     def model(self) -> Global___EmbeddingModel: ...
     @property
@@ -514,9 +552,10 @@ class BatchOf(google.protobuf.message.Message):
         title: builtins.str = ...,
         metadata: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         readers: collections.abc.Iterable[builtins.str] | None = ...,
+        build: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["model", b"model"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["batch_count", b"batch_count", "collection", b"collection", "document_id", b"document_id", "index_version", b"index_version", "metadata", b"metadata", "model", b"model", "number", b"number", "readers", b"readers", "revision", b"revision", "source", b"source", "title", b"title", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["batch_count", b"batch_count", "build", b"build", "collection", b"collection", "document_id", b"document_id", "index_version", b"index_version", "metadata", b"metadata", "model", b"model", "number", b"number", "readers", b"readers", "revision", b"revision", "source", b"source", "title", b"title", "version", b"version"]) -> None: ...
 
 Global___BatchOf: typing_extensions.TypeAlias = BatchOf
 

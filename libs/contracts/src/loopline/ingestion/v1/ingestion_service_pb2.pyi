@@ -59,6 +59,36 @@ DOCUMENT_STATE_DELETED: DocumentState.ValueType  # 6
 """Removed."""
 Global___DocumentState: typing_extensions.TypeAlias = DocumentState
 
+class _PlanState:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _PlanStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_PlanState.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    PLAN_STATE_UNSPECIFIED: _PlanState.ValueType  # 0
+    PLAN_STATE_BUILDING: _PlanState.ValueType  # 1
+    """Documents are missing in it, and are being made."""
+    PLAN_STATE_BUILT: _PlanState.ValueType  # 2
+    """Every document is in it."""
+    PLAN_STATE_STALLED: _PlanState.ValueType  # 3
+    """Too many documents failed; see failures. Drop it, or add the same version again to go on."""
+    PLAN_STATE_RETIRED: _PlanState.ValueType  # 4
+    """Made no more."""
+
+class PlanState(_PlanState, metaclass=_PlanStateEnumTypeWrapper):
+    """How far an index version has come."""
+
+PLAN_STATE_UNSPECIFIED: PlanState.ValueType  # 0
+PLAN_STATE_BUILDING: PlanState.ValueType  # 1
+"""Documents are missing in it, and are being made."""
+PLAN_STATE_BUILT: PlanState.ValueType  # 2
+"""Every document is in it."""
+PLAN_STATE_STALLED: PlanState.ValueType  # 3
+"""Too many documents failed; see failures. Drop it, or add the same version again to go on."""
+PLAN_STATE_RETIRED: PlanState.ValueType  # 4
+"""Made no more."""
+Global___PlanState: typing_extensions.TypeAlias = PlanState
+
 @typing.final
 class Document(google.protobuf.message.Message):
     """A document as the ledger knows it."""
@@ -805,3 +835,273 @@ class ListCollectionsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["collections", b"collections"]) -> None: ...
 
 Global___ListCollectionsResponse: typing_extensions.TypeAlias = ListCollectionsResponse
+
+@typing.final
+class AddPlanRequest(google.protobuf.message.Message):
+    """A plan to add; what is left out is as in the newest plan."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    PLAN_FIELD_NUMBER: builtins.int
+    INDEX_VERSION_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    index_version: builtins.str
+    """The version it shall have: the next one. There already with this plan: answered as it is; with another plan: ABORTED. Empty: whichever is next."""
+    @property
+    def plan(self) -> loopline.ingestion.v1.events_pb2.Plan: ...
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        plan: loopline.ingestion.v1.events_pb2.Plan | None = ...,
+        index_version: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["plan", b"plan"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "index_version", b"index_version", "plan", b"plan"]) -> None: ...
+
+Global___AddPlanRequest: typing_extensions.TypeAlias = AddPlanRequest
+
+@typing.final
+class AddPlanResponse(google.protobuf.message.Message):
+    """It is being built."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: builtins.int
+    @property
+    def plan(self) -> Global___IndexPlan: ...
+    def __init__(
+        self,
+        *,
+        plan: Global___IndexPlan | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["plan", b"plan"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["plan", b"plan"]) -> None: ...
+
+Global___AddPlanResponse: typing_extensions.TypeAlias = AddPlanResponse
+
+@typing.final
+class IndexPlan(google.protobuf.message.Message):
+    """An index version and how far it has come."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    INDEX_VERSION_FIELD_NUMBER: builtins.int
+    PLAN_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    DOCUMENTS_FIELD_NUMBER: builtins.int
+    COMPLETE_FIELD_NUMBER: builtins.int
+    CHUNKS_FIELD_NUMBER: builtins.int
+    FAILED_FIELD_NUMBER: builtins.int
+    FAILURES_FIELD_NUMBER: builtins.int
+    ADDED_AT_FIELD_NUMBER: builtins.int
+    BUILT_AT_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    index_version: builtins.str
+    state: Global___PlanState.ValueType
+    documents: builtins.int
+    """Documents of the collection that have text, and those whose present revision is whole in this version."""
+    complete: builtins.int
+    chunks: builtins.int
+    failed: builtins.int
+    """Documents that failed in this version alone, and some of the reasons."""
+    @property
+    def plan(self) -> loopline.ingestion.v1.events_pb2.Plan: ...
+    @property
+    def failures(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[loopline.ingestion.v1.events_pb2.Reason]: ...
+    @property
+    def added_at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def built_at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        index_version: builtins.str = ...,
+        plan: loopline.ingestion.v1.events_pb2.Plan | None = ...,
+        state: Global___PlanState.ValueType = ...,
+        documents: builtins.int = ...,
+        complete: builtins.int = ...,
+        chunks: builtins.int = ...,
+        failed: builtins.int = ...,
+        failures: collections.abc.Iterable[loopline.ingestion.v1.events_pb2.Reason] | None = ...,
+        added_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        built_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["added_at", b"added_at", "built_at", b"built_at", "plan", b"plan"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["added_at", b"added_at", "built_at", b"built_at", "chunks", b"chunks", "collection", b"collection", "complete", b"complete", "documents", b"documents", "failed", b"failed", "failures", b"failures", "index_version", b"index_version", "plan", b"plan", "state", b"state"]) -> None: ...
+
+Global___IndexPlan: typing_extensions.TypeAlias = IndexPlan
+
+@typing.final
+class RetirePlanRequest(google.protobuf.message.Message):
+    """Which version to end, and why."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    INDEX_VERSION_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    index_version: builtins.str
+    reason: builtins.str
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        index_version: builtins.str = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "index_version", b"index_version", "reason", b"reason"]) -> None: ...
+
+Global___RetirePlanRequest: typing_extensions.TypeAlias = RetirePlanRequest
+
+@typing.final
+class RetirePlanResponse(google.protobuf.message.Message):
+    """It is made no more."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: builtins.int
+    @property
+    def plan(self) -> Global___IndexPlan: ...
+    def __init__(
+        self,
+        *,
+        plan: Global___IndexPlan | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["plan", b"plan"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["plan", b"plan"]) -> None: ...
+
+Global___RetirePlanResponse: typing_extensions.TypeAlias = RetirePlanResponse
+
+@typing.final
+class ListPlansRequest(google.protobuf.message.Message):
+    """Which collection."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection"]) -> None: ...
+
+Global___ListPlansRequest: typing_extensions.TypeAlias = ListPlansRequest
+
+@typing.final
+class ListPlansResponse(google.protobuf.message.Message):
+    """Index versions, oldest first."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PLANS_FIELD_NUMBER: builtins.int
+    @property
+    def plans(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___IndexPlan]: ...
+    def __init__(
+        self,
+        *,
+        plans: collections.abc.Iterable[Global___IndexPlan] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["plans", b"plans"]) -> None: ...
+
+Global___ListPlansResponse: typing_extensions.TypeAlias = ListPlansResponse
+
+@typing.final
+class ListExpectedRequest(google.protobuf.message.Message):
+    """Which index version."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    INDEX_VERSION_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    index_version: builtins.str
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        index_version: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "index_version", b"index_version"]) -> None: ...
+
+Global___ListExpectedRequest: typing_extensions.TypeAlias = ListExpectedRequest
+
+@typing.final
+class ListExpectedResponse(google.protobuf.message.Message):
+    """One document of an index version."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    CHUNK_COUNT_FIELD_NUMBER: builtins.int
+    CHUNKS_SHA256_FIELD_NUMBER: builtins.int
+    UNDER_WAY_FIELD_NUMBER: builtins.int
+    document_id: builtins.str
+    source: builtins.str
+    revision: builtins.int
+    chunk_count: builtins.int
+    chunks_sha256: builtins.str
+    """SHA-256 over the sorted chunk ids, each with a line feed, hex."""
+    under_way: builtins.bool
+    """Something of it is under way: what the index holds may differ."""
+    def __init__(
+        self,
+        *,
+        document_id: builtins.str = ...,
+        source: builtins.str = ...,
+        revision: builtins.int = ...,
+        chunk_count: builtins.int = ...,
+        chunks_sha256: builtins.str = ...,
+        under_way: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["chunk_count", b"chunk_count", "chunks_sha256", b"chunks_sha256", "document_id", b"document_id", "revision", b"revision", "source", b"source", "under_way", b"under_way"]) -> None: ...
+
+Global___ListExpectedResponse: typing_extensions.TypeAlias = ListExpectedResponse
+
+@typing.final
+class RemakeDocumentsRequest(google.protobuf.message.Message):
+    """Which documents; 1 to 1,000."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DOCUMENT_IDS_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    attempt: builtins.str
+    """Names the attempt: the same one twice is done once."""
+    @property
+    def document_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        document_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        attempt: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "document_ids", b"document_ids"]) -> None: ...
+
+Global___RemakeDocumentsRequest: typing_extensions.TypeAlias = RemakeDocumentsRequest
+
+@typing.final
+class RemakeDocumentsResponse(google.protobuf.message.Message):
+    """Those that are made again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DOCUMENT_IDS_FIELD_NUMBER: builtins.int
+    @property
+    def document_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        document_ids: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["document_ids", b"document_ids"]) -> None: ...
+
+Global___RemakeDocumentsResponse: typing_extensions.TypeAlias = RemakeDocumentsResponse

@@ -80,6 +80,31 @@ class IngestionServiceStub(object):
                 request_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListCollectionsRequest.SerializeToString,
                 response_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListCollectionsResponse.FromString,
                 _registered_method=True)
+        self.AddPlan = channel.unary_unary(
+                '/loopline.ingestion.v1.IngestionService/AddPlan',
+                request_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.AddPlanRequest.SerializeToString,
+                response_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.AddPlanResponse.FromString,
+                _registered_method=True)
+        self.RetirePlan = channel.unary_unary(
+                '/loopline.ingestion.v1.IngestionService/RetirePlan',
+                request_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RetirePlanRequest.SerializeToString,
+                response_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RetirePlanResponse.FromString,
+                _registered_method=True)
+        self.ListPlans = channel.unary_unary(
+                '/loopline.ingestion.v1.IngestionService/ListPlans',
+                request_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListPlansRequest.SerializeToString,
+                response_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListPlansResponse.FromString,
+                _registered_method=True)
+        self.ListExpected = channel.unary_stream(
+                '/loopline.ingestion.v1.IngestionService/ListExpected',
+                request_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListExpectedRequest.SerializeToString,
+                response_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListExpectedResponse.FromString,
+                _registered_method=True)
+        self.RemakeDocuments = channel.unary_unary(
+                '/loopline.ingestion.v1.IngestionService/RemakeDocuments',
+                request_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RemakeDocumentsRequest.SerializeToString,
+                response_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RemakeDocumentsResponse.FromString,
+                _registered_method=True)
 
 
 class IngestionServiceServicer(object):
@@ -151,6 +176,43 @@ class IngestionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddPlan(self, request, context):
+        """Begins an index version beside those that are there: every document is cut and embedded again from what is stored, new ones go to both.
+        FAILED_PRECONDITION while another one is being built, or when too many are kept. ABORTED: somebody else added one (look again).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetirePlan(self, request, context):
+        """Ends an index version: nothing is made for it any more. First ask the retrieval service to drop it, which refuses while it serves.
+        FAILED_PRECONDITION for the last one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPlans(self, request, context):
+        """The index versions of a collection, oldest first, with how far each has come.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExpected(self, request, context):
+        """What an index version should hold, by document: what the ledger knows. Compared with what the retrieval service says it holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemakeDocuments(self, request, context):
+        """Cuts and embeds documents again, for every index version: what is stored, with nothing uploaded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -198,6 +260,31 @@ def add_IngestionServiceServicer_to_server(servicer, server):
                     servicer.ListCollections,
                     request_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListCollectionsRequest.FromString,
                     response_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListCollectionsResponse.SerializeToString,
+            ),
+            'AddPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddPlan,
+                    request_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.AddPlanRequest.FromString,
+                    response_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.AddPlanResponse.SerializeToString,
+            ),
+            'RetirePlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetirePlan,
+                    request_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RetirePlanRequest.FromString,
+                    response_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RetirePlanResponse.SerializeToString,
+            ),
+            'ListPlans': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPlans,
+                    request_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListPlansRequest.FromString,
+                    response_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListPlansResponse.SerializeToString,
+            ),
+            'ListExpected': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListExpected,
+                    request_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListExpectedRequest.FromString,
+                    response_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListExpectedResponse.SerializeToString,
+            ),
+            'RemakeDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemakeDocuments,
+                    request_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RemakeDocumentsRequest.FromString,
+                    response_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RemakeDocumentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -444,6 +531,141 @@ class IngestionService(object):
             '/loopline.ingestion.v1.IngestionService/ListCollections',
             loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListCollectionsRequest.SerializeToString,
             loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListCollectionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.ingestion.v1.IngestionService/AddPlan',
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.AddPlanRequest.SerializeToString,
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.AddPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetirePlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.ingestion.v1.IngestionService/RetirePlan',
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RetirePlanRequest.SerializeToString,
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RetirePlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPlans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.ingestion.v1.IngestionService/ListPlans',
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListPlansRequest.SerializeToString,
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListPlansResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExpected(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/loopline.ingestion.v1.IngestionService/ListExpected',
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListExpectedRequest.SerializeToString,
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListExpectedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemakeDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.ingestion.v1.IngestionService/RemakeDocuments',
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RemakeDocumentsRequest.SerializeToString,
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.RemakeDocumentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

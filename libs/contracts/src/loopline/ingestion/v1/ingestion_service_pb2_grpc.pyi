@@ -169,7 +169,87 @@ _IngestionServiceListCollectionsType = typing_extensions.TypeVar(
     ],
 )
 
-class IngestionServiceStub(typing.Generic[_IngestionServiceSubmitDocumentType, _IngestionServiceGetDocumentType, _IngestionServiceReadDocumentType, _IngestionServiceListDocumentsType, _IngestionServiceWatchDocumentsType, _IngestionServiceDeleteDocumentType, _IngestionServicePutCollectionType, _IngestionServiceGetCollectionType, _IngestionServiceListCollectionsType]):
+_IngestionServiceAddPlanType = typing_extensions.TypeVar(
+    '_IngestionServiceAddPlanType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.AddPlanRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.AddPlanResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.AddPlanRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.AddPlanResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.AddPlanRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.AddPlanResponse,
+    ],
+)
+
+_IngestionServiceRetirePlanType = typing_extensions.TypeVar(
+    '_IngestionServiceRetirePlanType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.RetirePlanRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.RetirePlanResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.RetirePlanRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.RetirePlanResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.RetirePlanRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.RetirePlanResponse,
+    ],
+)
+
+_IngestionServiceListPlansType = typing_extensions.TypeVar(
+    '_IngestionServiceListPlansType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListPlansRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListPlansResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListPlansRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListPlansResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListPlansRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListPlansResponse,
+    ],
+)
+
+_IngestionServiceListExpectedType = typing_extensions.TypeVar(
+    '_IngestionServiceListExpectedType',
+    grpc.UnaryStreamMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListExpectedRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListExpectedResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListExpectedRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListExpectedResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListExpectedRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListExpectedResponse,
+    ],
+)
+
+_IngestionServiceRemakeDocumentsType = typing_extensions.TypeVar(
+    '_IngestionServiceRemakeDocumentsType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsResponse,
+    ],
+)
+
+class IngestionServiceStub(typing.Generic[_IngestionServiceSubmitDocumentType, _IngestionServiceGetDocumentType, _IngestionServiceReadDocumentType, _IngestionServiceListDocumentsType, _IngestionServiceWatchDocumentsType, _IngestionServiceDeleteDocumentType, _IngestionServicePutCollectionType, _IngestionServiceGetCollectionType, _IngestionServiceListCollectionsType, _IngestionServiceAddPlanType, _IngestionServiceRetirePlanType, _IngestionServiceListPlansType, _IngestionServiceListExpectedType, _IngestionServiceRemakeDocumentsType]):
     """Takes documents in and knows what became of them."""
 
     @typing.overload
@@ -209,6 +289,26 @@ class IngestionServiceStub(typing.Generic[_IngestionServiceSubmitDocumentType, _
         grpc.UnaryUnaryMultiCallable[
             loopline.ingestion.v1.ingestion_service_pb2.ListCollectionsRequest,
             loopline.ingestion.v1.ingestion_service_pb2.ListCollectionsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.AddPlanRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.AddPlanResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.RetirePlanRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.RetirePlanResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.ListPlansRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.ListPlansResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.ListExpectedRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.ListExpectedResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -250,6 +350,26 @@ class IngestionServiceStub(typing.Generic[_IngestionServiceSubmitDocumentType, _
             loopline.ingestion.v1.ingestion_service_pb2.ListCollectionsRequest,
             loopline.ingestion.v1.ingestion_service_pb2.ListCollectionsResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.AddPlanRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.AddPlanResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.RetirePlanRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.RetirePlanResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.ListPlansRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.ListPlansResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.ListExpectedRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.ListExpectedResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     SubmitDocument: _IngestionServiceSubmitDocumentType
@@ -282,6 +402,25 @@ class IngestionServiceStub(typing.Generic[_IngestionServiceSubmitDocumentType, _
 
     ListCollections: _IngestionServiceListCollectionsType
     """The caller's collections, by name."""
+
+    AddPlan: _IngestionServiceAddPlanType
+    """Begins an index version beside those that are there: every document is cut and embedded again from what is stored, new ones go to both.
+    FAILED_PRECONDITION while another one is being built, or when too many are kept. ABORTED: somebody else added one (look again).
+    """
+
+    RetirePlan: _IngestionServiceRetirePlanType
+    """Ends an index version: nothing is made for it any more. First ask the retrieval service to drop it, which refuses while it serves.
+    FAILED_PRECONDITION for the last one.
+    """
+
+    ListPlans: _IngestionServiceListPlansType
+    """The index versions of a collection, oldest first, with how far each has come."""
+
+    ListExpected: _IngestionServiceListExpectedType
+    """What an index version should hold, by document: what the ledger knows. Compared with what the retrieval service says it holds."""
+
+    RemakeDocuments: _IngestionServiceRemakeDocumentsType
+    """Cuts and embeds documents again, for every index version: what is stored, with nothing uploaded."""
 
 IngestionServiceAsyncStub: typing_extensions.TypeAlias = IngestionServiceStub[
     grpc.aio.StreamUnaryMultiCallable[
@@ -319,6 +458,26 @@ IngestionServiceAsyncStub: typing_extensions.TypeAlias = IngestionServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         loopline.ingestion.v1.ingestion_service_pb2.ListCollectionsRequest,
         loopline.ingestion.v1.ingestion_service_pb2.ListCollectionsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.AddPlanRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.AddPlanResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.RetirePlanRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.RetirePlanResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListPlansRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListPlansResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListExpectedRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListExpectedResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsResponse,
     ],
 ]
 
@@ -400,5 +559,49 @@ class IngestionServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[loopline.ingestion.v1.ingestion_service_pb2.ListCollectionsResponse, collections.abc.Awaitable[loopline.ingestion.v1.ingestion_service_pb2.ListCollectionsResponse]]:
         """The caller's collections, by name."""
+
+    @abc.abstractmethod
+    def AddPlan(
+        self,
+        request: loopline.ingestion.v1.ingestion_service_pb2.AddPlanRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.ingestion.v1.ingestion_service_pb2.AddPlanResponse, collections.abc.Awaitable[loopline.ingestion.v1.ingestion_service_pb2.AddPlanResponse]]:
+        """Begins an index version beside those that are there: every document is cut and embedded again from what is stored, new ones go to both.
+        FAILED_PRECONDITION while another one is being built, or when too many are kept. ABORTED: somebody else added one (look again).
+        """
+
+    @abc.abstractmethod
+    def RetirePlan(
+        self,
+        request: loopline.ingestion.v1.ingestion_service_pb2.RetirePlanRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.ingestion.v1.ingestion_service_pb2.RetirePlanResponse, collections.abc.Awaitable[loopline.ingestion.v1.ingestion_service_pb2.RetirePlanResponse]]:
+        """Ends an index version: nothing is made for it any more. First ask the retrieval service to drop it, which refuses while it serves.
+        FAILED_PRECONDITION for the last one.
+        """
+
+    @abc.abstractmethod
+    def ListPlans(
+        self,
+        request: loopline.ingestion.v1.ingestion_service_pb2.ListPlansRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.ingestion.v1.ingestion_service_pb2.ListPlansResponse, collections.abc.Awaitable[loopline.ingestion.v1.ingestion_service_pb2.ListPlansResponse]]:
+        """The index versions of a collection, oldest first, with how far each has come."""
+
+    @abc.abstractmethod
+    def ListExpected(
+        self,
+        request: loopline.ingestion.v1.ingestion_service_pb2.ListExpectedRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[loopline.ingestion.v1.ingestion_service_pb2.ListExpectedResponse], collections.abc.AsyncIterator[loopline.ingestion.v1.ingestion_service_pb2.ListExpectedResponse]]:
+        """What an index version should hold, by document: what the ledger knows. Compared with what the retrieval service says it holds."""
+
+    @abc.abstractmethod
+    def RemakeDocuments(
+        self,
+        request: loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsResponse, collections.abc.Awaitable[loopline.ingestion.v1.ingestion_service_pb2.RemakeDocumentsResponse]]:
+        """Cuts and embeds documents again, for every index version: what is stored, with nothing uploaded."""
 
 def add_IngestionServiceServicer_to_server(servicer: IngestionServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

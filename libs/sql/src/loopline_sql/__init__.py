@@ -1,1 +1,0 @@
-"""A store in SQL: `database` opens and migrates it, `foreign` tells the driver's errors in ours."""
