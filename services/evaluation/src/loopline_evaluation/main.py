@@ -1,23 +1,62 @@
-"""Puts the service together: settings, the store, the app, its two doors."""
+"""Puts the service together: settings, the store, the judge, the app, its doors."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from loopline.evaluation.v1.evaluation_service_pb2_grpc import add_EvaluationServiceServicer_to_server
 from loopline_evaluation import events
 from loopline_evaluation.adapters.answers_sql import AnswersSql
+from loopline_evaluation.adapters.budget_sql import BudgetSql
 from loopline_evaluation.adapters.database import Database
 from loopline_evaluation.adapters.embedder_grpc import EmbedderGrpc
+from loopline_evaluation.adapters.judge_openai import JudgeModel, OpenAiJudge
+from loopline_evaluation.adapters.judges_ragas import Prices, RagasJudges
 from loopline_evaluation.adapters.outbox_sql import OutboxSql
-from loopline_evaluation.app import Feedbacks, Scoring
+from loopline_evaluation.adapters.queue_sql import QueueSql
+from loopline_evaluation.adapters.rubrics import rubrics_in
+from loopline_evaluation.app import Feedbacks, JudgingPolicy, LiveJudging, Scoring
+from loopline_evaluation.ports import Budget, Embedder
 from loopline_evaluation.rpc import EvaluationRpc
-from loopline_evaluation.settings import Settings
+from loopline_evaluation.settings import Settings, keep_ragas_quiet
 from loopline_grpc.client import connect
 from loopline_grpc.server import Door, serving
 from loopline_nats.access import KeyRing
 from loopline_nats.content import Contents
 from loopline_nats.line import open_line
+from loopline_runtime.errors import Invalid
 from loopline_runtime.lifecycle import background, run, until_stopped
 from loopline_runtime.telemetry import start_telemetry
 
 SERVICE = "loopline.evaluation.v1.EvaluationService"
+# So many answers are judged at once for each request at once: one waits for its next while another's is under way.
+ANSWERS_PER_REQUEST = 2
+
+
+@asynccontextmanager
+async def judging(settings: Settings, budget: Budget, embedder: Embedder) -> AsyncIterator[RagasJudges | None]:
+    """The judges, when one is configured."""
+    given = settings.judge
+    rubrics = rubrics_in(settings.metrics.folder)
+    if not given.url:
+        yield None
+        return
+    keep_ragas_quiet()
+    model = JudgeModel(
+        given.url,
+        given.model,
+        given.key.get_secret_value(),
+        given.timeout_s,
+        given.concurrency,
+        given.tries,
+        given.max_tokens,
+        given.json_mode,
+    )
+    async with OpenAiJudge.opened(model, budget) as judge:
+        judges = RagasJudges(judge, embedder, rubrics, Prices(given.prompt_price, given.completion_price))
+        if unknown := sorted(set(given.metrics) - set(judges.names())):
+            known = ", ".join(judges.names())
+            raise Invalid(f"JUDGE__METRICS names {', '.join(unknown)}; there are {known}", reason="UNKNOWN_METRIC")
+        yield judges
 
 
 async def serve() -> None:
@@ -25,25 +64,29 @@ async def serve() -> None:
     settings = Settings()
     key = settings.access.key.get_secret_value()
     with start_telemetry(settings.telemetry, "evaluation") as telemetry:
-        async with (
-            Database.opened(settings.scores.url) as database,
-            open_line(settings.nats, "evaluation") as line,
-            KeyRing.watching(line) as keys,
-            connect(settings.targets.embedding, key=key, timeout_s=settings.targets.timeout_s) as embedding,
-        ):
-            answers, sampling = AnswersSql(database), settings.sampled()
-            events.bind(line, Scoring(answers, EmbedderGrpc(embedding), sampling), answers)
+        async with AsyncExitStack() as stack:
+            enter = stack.enter_async_context
+            database = await enter(Database.opened(settings.scores.url))
+            line = await enter(open_line(settings.nats, "evaluation"))
+            keys = await enter(KeyRing.watching(line))
+            channel = await enter(connect(settings.targets.embedding, key=key, timeout_s=settings.targets.timeout_s))
+            answers, budget, embedder = AnswersSql(database), BudgetSql(database), EmbedderGrpc(channel)
+            judges = await enter(judging(settings, budget, embedder))
+            events.bind(line, Scoring(answers, embedder, settings.sampled()), answers)
             telemetry.liveness(line.ailment)
-            rpc = EvaluationRpc(answers, Feedbacks(answers, judge=sampling.judge))
+            await enter(background(events.announce(line, OutboxSql(database), Contents(line)), name="announce"))
+            if judges:
+                at_once = ANSWERS_PER_REQUEST * settings.judge.concurrency
+                policy = JudgingPolicy(settings.judge.metrics, at_once, settings.judge.tokens_per_day)
+                live = LiveJudging(QueueSql(database), judges, budget, policy)
+                await enter(background(live.work(), name="judging"))
+            rpc = EvaluationRpc(answers, Feedbacks(answers, judge=judges is not None))
             doors = [Door(add_EvaluationServiceServicer_to_server, rpc, SERVICE)]
             ready = {SERVICE: answers.ready, "events": line.ready}
             ring = keys if settings.access.mode == "keys" else None
-            async with (
-                background(events.announce(line, OutboxSql(database), Contents(line)), name="announce"),
-                serving(settings.grpc, keys=ring, doors=doors, ready=ready),
-            ):
-                await line.start()
-                await until_stopped()
+            await enter(serving(settings.grpc, keys=ring, doors=doors, ready=ready))
+            await line.start()
+            await until_stopped()
 
 
 def main() -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from loopline_runtime.errors import LooplineError
+
 
 class Outcome(StrEnum):
     """How an answer ended."""
@@ -32,6 +34,26 @@ class Reason(StrEnum):
     NOTHING_TO_SCORE = "NOTHING_TO_SCORE"
     # A dependency (the embedding service, say) was away.
     UNAVAILABLE = "UNAVAILABLE"
+    # The metric compares with what the answer should have been, and nobody said.
+    NO_REFERENCE = "NO_REFERENCE"
+    # The judge: its tokens are spent; it does not want to; it is too slow, too busy; it says what cannot be read, or beyond the scale.
+    BUDGET_SPENT = "BUDGET_SPENT"
+    REFUSED = "REFUSED"
+    TIMED_OUT = "TIMED_OUT"
+    RATE_LIMITED = "RATE_LIMITED"
+    BAD_JSON = "BAD_JSON"
+    WRONG_SCALE = "WRONG_SCALE"
+    # The evaluator came to no number, or broke.
+    NO_VALUE = "NO_VALUE"
+    EVALUATOR_FAILED = "EVALUATOR_FAILED"
+    # No judge is configured.
+    NO_JUDGE = "NO_JUDGE"
+
+
+class Unjudged(LooplineError):
+    """A judge gave no judgement; the reason is one of `Reason`."""
+
+    reason = "NO_VALUE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +89,8 @@ class Answer:
     total_ms: float = 0.0
     started_at: float = 0.0
     readable: bool = True
+    # What it should have been, where somebody said.
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +138,29 @@ class Cost:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     money: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """Who pays a judge: a name, and the most tokens that may ever be spent under it."""
+
+    name: str
+    most_tokens: int
+
+
+@dataclass(slots=True)
+class Spending:
+    """What was spent so far: of one score, or of a purse (then `open_tokens` is what requests without a reply may have cost)."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    open_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All of them, at most."""
+        return self.prompt_tokens + self.completion_tokens + self.open_tokens
 
 
 @dataclass(frozen=True, slots=True)

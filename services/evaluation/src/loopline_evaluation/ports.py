@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from loopline_evaluation.model import Feedback, Given, Judging, Kept, Wanted
+from loopline_evaluation.model import (
+    Answer,
+    Feedback,
+    Given,
+    Judging,
+    Kept,
+    Purse,
+    Score,
+    Spending,
+    Wanted,
+)
 
 
 class Answers(Protocol):
@@ -63,4 +73,56 @@ class Outbox(Protocol):
 
     async def said(self, number: int) -> None:
         """One is said."""
+        ...
+
+
+class Budget(Protocol):
+    """Who pays the judge, and how much is left. Put down before anything is sent, so that a kill hides nothing."""
+
+    async def reserve(self, purse: Purse, tokens: int) -> str:
+        """Sets aside what a request can cost at most, and counts the request. Unjudged (BUDGET_SPENT) when the purse has not so much left."""
+        ...
+
+    async def settle(self, reservation: str, prompt_tokens: int, completion_tokens: int) -> None:
+        """The request cost so much. What is never settled stays spent."""
+        ...
+
+    async def spent(self, purse: str) -> Spending:
+        """All that was spent of a purse."""
+        ...
+
+
+class Judges(Protocol):
+    """Metrics that ask a model."""
+
+    def names(self) -> Sequence[str]:
+        """All that are known."""
+        ...
+
+    def ceiling(self, answer: Answer, metrics: Sequence[str]) -> int:
+        """Tokens that judging an answer costs, nearly always at most."""
+        ...
+
+    async def judge(self, answer: Answer, metrics: Sequence[str], purse: Purse) -> list[Score]:
+        """Each metric of an answer. What goes wrong is a missing value with its reason."""
+        ...
+
+
+class Queue(Protocol):
+    """Answers that wait for the judge."""
+
+    async def claim(self, most: int, lease_s: float) -> list[Kept]:
+        """Takes some for a while: flagged ones first, then the oldest. Nobody else gets them meanwhile."""
+        ...
+
+    async def renew(self, answer_ids: Sequence[str], lease_s: float) -> None:
+        """Keeps them for longer."""
+        ...
+
+    async def note(self, answer_id: str, score: Score) -> None:
+        """Keeps one judgement, so that it is not paid for again after a kill."""
+        ...
+
+    async def finish(self, kept: Kept, scores: Sequence[Score], judging: Judging) -> None:
+        """All of them are there, to be said as answer_evaluated; or why there are none."""
         ...

@@ -1,6 +1,9 @@
 """What can be tuned without a build."""
 
-from pydantic import Field
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
 
 from loopline_evaluation.app import Sampling
 from loopline_runtime.settings import Group, ServiceSettings
@@ -31,14 +34,58 @@ class SamplingSettings(Group):
     low_retrieval: float = 0.4
 
 
+class Judge(Group):
+    """An OpenAI-compatible model that judges; the address without /v1. Without one, rules alone score."""
+
+    url: str = ""
+    model: str = ""
+    key: SecretStr = SecretStr("")
+    timeout_s: float = Field(default=60.0, gt=0)
+    # Requests at once, and requests per judgement, the first included.
+    concurrency: int = Field(default=8, ge=1)
+    tries: int = Field(default=3, ge=1, le=10)
+    # Of a reply.
+    max_tokens: int = Field(default=1024, ge=16)
+    # Asks the server to reply in JSON, where it knows how (response_format).
+    json_mode: bool = False
+    # A day of UTC, all tenants together, what was asked and what was said. Never exceeded.
+    tokens_per_day: int = Field(default=1_000_000, ge=0)
+    metrics: tuple[str, ...] = (
+        "faithfulness",
+        "answer_relevancy",
+        "context_precision",
+        "safety",
+        "tone",
+        "coherence",
+        "task_completion",
+    )
+    # Per million tokens; both or none.
+    prompt_price: float | None = None
+    completion_price: float | None = None
+
+
+class Metrics(Group):
+    """One's own."""
+
+    # A folder of NAME.yaml (rubrics for the judge) and NAME.py (functions).
+    folder: Path | None = None
+
+
 class Settings(ServiceSettings):
     """Everything; SCORES__URL must be set."""
 
     targets: Targets = Targets()
     scores: Scores
     sampling: SamplingSettings = SamplingSettings()
+    judge: Judge = Judge()
+    metrics: Metrics = Metrics()
 
     def sampled(self) -> Sampling:
         """What the core needs of it."""
         given = self.sampling
-        return Sampling(False, given.rate, given.rates, given.slow_ms, given.low_retrieval)
+        return Sampling(bool(self.judge.url), given.rate, given.rates, given.slow_ms, given.low_retrieval)
+
+
+def keep_ragas_quiet() -> None:
+    """Before ragas is loaded: it would tell its makers what is done with it."""
+    os.environ["RAGAS_DO_NOT_TRACK"] = "true"

@@ -62,3 +62,20 @@ OUTBOX = Table(
     Column("tenant", String(63), nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
+# What was spent under each purse (live/2026-11-24, run/...), requests that got no reply with all they can have cost.
+PURSES = Table(
+    "purses",
+    METADATA,
+    Column("purse", String(256), primary_key=True),
+    Column("requests", Integer, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("open_tokens", Integer, nullable=False),
+)
+RESERVATIONS = Table(
+    "reservations",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("purse", String(256), nullable=False),
+    Column("tokens", Integer, nullable=False),
+)

@@ -1,7 +1,8 @@
-"""The core: scoring, sampling, what people say."""
+"""The core: scoring, sampling, judging, what people say."""
 
 from loopline_evaluation.app.feedback import Feedbacks
+from loopline_evaluation.app.judging import JudgingPolicy, LiveJudging
 from loopline_evaluation.app.sampling import Sampling
 from loopline_evaluation.app.scoring import Scoring
 
-__all__ = ["Feedbacks", "Sampling", "Scoring"]
+__all__ = ["Feedbacks", "JudgingPolicy", "LiveJudging", "Sampling", "Scoring"]
