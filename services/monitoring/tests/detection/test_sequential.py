@@ -68,7 +68,7 @@ def test_a_new_name_is_a_change():
     test = Sequential.against(baseline(names, Kind.CATEGORICAL))
     later = np.random.default_rng(7).choice(["de", "en", "fr", "xx"], 300).tolist()
     assert delay(test, later) is not None
-    assert test.leaning == "more new or rare names"
+    assert test.leaning == "more new names"
 
 
 def test_a_rate_that_was_always_zero_and_rises_is_a_change():

@@ -109,8 +109,8 @@ def test_how_much_values_hang_together_is_measured():
     value = 0.0
     for noise in rng.normal(size=20_000).tolist():
         value = 0.8 * value + noise
-        free.add(noise)
-        tied.add(value)
+        free.add(noise, 0.0, 0.0)
+        tied.add(value, 0.0, 0.0)
     assert free.inflation() < 1.2
     # In theory (1 + .8) / (1 - .8) = 9.
     assert 6.0 < tied.inflation() < 12.0
@@ -121,11 +121,37 @@ def test_merging_keeps_how_much_values_hang_together():
     season = np.sin(np.arange(4000) / 100) + 0.3 * rng.normal(size=4000)
     whole, merged = Blocks(), Blocks()
     for value in season.tolist():
-        whole.add(value)
+        whole.add(value, 0.0, 0.0)
     for start in range(0, 4000, 128):
         part = Blocks()
         for value in season[start : start + 128].tolist():
-            part.add(value)
+            part.add(value, 0.0, 0.0)
         merged = merged.merged(part)
     assert merged.inflation() == pytest.approx(whole.inflation(), rel=0.25)
     assert whole.inflation() > 30
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3])
+def test_independent_values_do_not_seem_to_hang_together(share):
+    rng = np.random.default_rng(6)
+    assert sketched((rng.random(8000) < share).astype(float).tolist()).blocks.inflation() < 1.3
+    assert sketched(rng.standard_cauchy(8000).tolist()).blocks.inflation() < 1.3
+
+
+def test_bursts_of_large_values_hang_together():
+    rng = np.random.default_rng(7)
+    burst = np.repeat(rng.random(400) < 0.1, 20) * 3.0
+    assert sketched((rng.normal(size=8000) + burst).tolist()).blocks.inflation() > 4
+
+
+def test_windows_that_follow_each_other_merge_without_loss():
+    rng = np.random.default_rng(8)
+    values = (rng.normal(size=4096) + np.repeat(rng.random(64) < 0.2, 64) * 3).tolist()
+    merged = sketched(values[:256])
+    window = merged
+    for start in range(256, 4096, 256):
+        window = Sketch.empty(Kind.NUMERIC, like=window)
+        for number, value in enumerate(values[start : start + 256], start):
+            window.add(value, float(number))
+        merged = merged.merge(window)
+    assert merged.blocks.inflation() == pytest.approx(sketched(values).blocks.inflation(), rel=0.01)

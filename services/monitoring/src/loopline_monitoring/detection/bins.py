@@ -1,7 +1,7 @@
 """A baseline cut into few bins, so that numbers, names and vectors are bet upon in one way.
 
 Numbers: up to 24 bins of equal share, or one per value where there are few values, and one below and one above all that was seen. Names: the
-frequent ones and the rest. Vectors: topic and ring of distance. Then always: missing, odd.
+frequent ones, the rare, the new; or groups of names where there are too many. Vectors: topic and ring of distance. Then always: missing, odd.
 """
 
 from bisect import bisect_right
@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from loopline_monitoring.detection.frequent import group
 from loopline_monitoring.detection.kinds import Flaw, Kind, Value, clean
 from loopline_monitoring.detection.sketch import Sketch, single
 from loopline_monitoring.detection.topics import RINGS, Topics
@@ -39,11 +40,14 @@ class Bins:
             edges, counts = _cut(baseline)
             return cls(baseline.kind, counts + flaws, edges, {}, None)
         if baseline.kind is Kind.CATEGORICAL:
+            if not baseline.names.whole:
+                return cls(baseline.kind, [*map(float, baseline.names.groups), 0.0, *flaws], [], {}, None)
             sure = baseline.names.surely()
             named = dict(list(sure.items())[:_NAMED])
-            rest = float(max(0, baseline.count - sum(named.values())))
+            rest = float(sum(sure.values()) - sum(named.values()))
             places = {name: place for place, name in enumerate(named)}
-            return cls(baseline.kind, [*map(float, named.values()), rest, *flaws], [], places, None)
+            rare = {name: len(named) for name in sure if name not in named}
+            return cls(baseline.kind, [*map(float, named.values()), rest, 0.0, *flaws], [], {**places, **rare}, None)
         vectors, _ = baseline.vectors()
         topics = Topics.fit(vectors, baseline.rows.width) if len(vectors) else None
         counted = np.array(topics.places if topics else [0.0], float)
@@ -63,7 +67,7 @@ class Bins:
         if isinstance(held, Flaw):
             return self.values + (held is Flaw.ODD)
         if isinstance(held, str):
-            return self.names.get(held, len(self.names))
+            return self.names.get(held, self.values - 1) if self.names else group(held)
         return self.topics.seat(held) if self.topics else 0
 
     def name(self, place: int) -> str:
@@ -71,7 +75,14 @@ class Bins:
         if place >= self.values:
             return ("missing", "of another type")[place - self.values]
         if self.kind is Kind.CATEGORICAL:
-            return next((f"'{name}'" for name, at in self.names.items() if at == place), "new or rare names")
+            if place == self.values - 1:
+                return "new names"
+            held = [name for name, at in self.names.items() if at == place]
+            return (
+                f"'{held[0]}'"
+                if len(held) == 1
+                else ("rare names" if self.names else f"of group {place + 1} of the names")
+            )
         if self.kind is Kind.VECTOR:
             return f"topic {place // RINGS + 1}"
         if place == 0:

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from loopline_monitoring.detection.correlation import Blocks
 from loopline_monitoring.detection.frequent import Frequent
 from loopline_monitoring.detection.kinds import Flaw, Kind, Value, Vector, clean
-from loopline_monitoring.detection.vectors import Rows, direction
+from loopline_monitoring.detection.vectors import Rows, directions
 
 # Numbers sampled; their shares are known to within 2 %.
 SAMPLE: Final = 512
 EXAMPLES: Final = 16
+_RULER: Final = 32
 _LARGEST: Final = float(np.finfo(np.float32).max)
 _ALL: Final = 2**64 - 1
 
@@ -67,6 +68,7 @@ class Sketch:
         "high",
         "kind",
         "last",
+        "latest",
         "low",
         "mean",
         "missing",
@@ -74,6 +76,7 @@ class Sketch:
         "numbers",
         "odd",
         "rows",
+        "ruler",
         "spread",
     )
 
@@ -83,6 +86,10 @@ class Sketch:
         self.first = self.last = 0.0
         # Mean and sum of squared differences from it (Welford).
         self.mean = self.spread = 0.0
+        # By what large and small numbers are told apart, so that blocks can be compared: centre and variance of the first ones, tails drawn in.
+        self.ruler: tuple[float, float] | None = None
+        # The name before this one.
+        self.latest = ""
         self.low, self.high = math.inf, -math.inf
         self.numbers = array("f")
         self.names = Frequent()
@@ -91,9 +98,11 @@ class Sketch:
         self.abouts: list[str] = []
 
     @classmethod
-    def empty(cls, kind: Kind) -> "Sketch":
-        """A sketch of nothing yet."""
-        return cls(kind)
+    def empty(cls, kind: Kind, like: "Sketch | None" = None) -> "Sketch":
+        """A sketch of nothing yet; `like` the one before it, it merges with that without loss."""
+        made = cls(kind)
+        made.ruler = like.ruler if like is not None else None
+        return made
 
     def add(self, value: Value, at: float, about: str = "") -> None:
         """One more value; what is none counts as missing or odd."""
@@ -117,10 +126,13 @@ class Sketch:
             self._number(single(held), place)
         elif isinstance(held, str):
             self.names.add(held)
-            self.blocks.add(zlib.crc32(held.encode()) / 2**32)
+            code = zlib.crc32(held.encode(errors="replace"))
+            self.blocks.add((code & 0xFFFF) / 0xFFFF, (code >> 16) / 0xFFFF, float(held == self.latest))
+            self.latest = held
         else:
             self.rows.put(held, place, about)
-            self.blocks.add(float(held @ direction(held.size)))
+            along = directions(held.size) @ held
+            self.blocks.add(float(along[0]), float(along[1]), float(along[2]))
             return
         if not about:
             return
@@ -139,8 +151,21 @@ class Sketch:
         self.spread += before * (number - self.mean)
         self.low = min(self.low, number)
         self.high = max(self.high, number)
-        # Tails are drawn in, or one value decides how much the others hang together.
-        self.blocks.add(math.asinh(number))
+        if self.ruler is not None:
+            self._follow(number)
+        elif self.count == _RULER:
+            first = [math.asinh(value) for value in self.numbers]
+            centre = sum(first) / _RULER
+            self.ruler = centre, sum((value - centre) ** 2 for value in first) / _RULER
+            for value in self.numbers:
+                self._follow(value)
+
+    def _follow(self, number: float) -> None:
+        """How much numbers hang together: their size with the tails drawn in, how far out they lie to either side, and to any."""
+        centre, square = self.ruler or (0.0, 0.0)
+        drawn = math.asinh(number) - centre
+        far = float(drawn * drawn > square)
+        self.blocks.add(drawn, far if drawn > 0.0 else -far, far)
 
     def sample(self) -> NDArray[np.float64]:
         """The numbers sampled, [n <= 512], in no order that matters."""
@@ -154,15 +179,11 @@ class Sketch:
         """Some of the ids the values came with."""
         return tuple(self.abouts) if self.kind is not Kind.VECTOR else tuple(self.rows.abouts[:EXAMPLES])
 
-    def sampled(self) -> float:
-        """On how many values what is known of the order, or the subjects, rests: half the vectors serve to find centres."""
-        held = {Kind.NUMERIC: len(self.numbers), Kind.CATEGORICAL: self.count, Kind.VECTOR: len(self.rows) // 2}
-        return float(held[self.kind])
-
-    def independent(self) -> float:
-        """How many independent values the sampled ones are worth."""
-        held = len(self.rows) if self.kind is Kind.VECTOR else self.sampled()
-        return min(float(held), self.count / self.blocks.inflation())
+    def sampled(self, whole: bool = False) -> float:
+        """On how many values what is known of the order, or the subjects, rests; half of the vectors serve to find centres."""
+        if self.kind is Kind.VECTOR:
+            return float(len(self.rows) if whole else len(self.rows) // 2)
+        return float(len(self.numbers) if self.kind is Kind.NUMERIC else self.count)
 
     def summary(self) -> Summary:
         """The sketch in a few numbers."""
@@ -194,7 +215,15 @@ class Sketch:
         made.names = self.names.merged(later.names)
         mine, theirs = thinned((self.count, len(self.rows)), (later.count, len(later.rows)), Rows.PLACES)
         made.rows = self.rows.joined(mine, later.rows, theirs)
-        made.blocks = self.blocks.merged(later.blocks)
+        made.ruler, made.latest = self.ruler or later.ruler, later.latest or self.latest
+        if self.kind is Kind.NUMERIC and self.ruler is not None and later.ruler is None:
+            made.blocks = self.blocks.merged(Blocks())
+            for number in later.numbers:
+                made._follow(number)
+        elif self.ruler is None or later.ruler is None or self.ruler == later.ruler:
+            made.blocks = self.blocks.merged(later.blocks)
+        else:
+            made.blocks = self.blocks.merged(later.blocks.shifted(later.ruler[0] - self.ruler[0])).first_alone()
         return made
 
     def to_bytes(self) -> bytes:
@@ -217,11 +246,12 @@ class Sketch:
             Rows.from_plain(rows),
             Blocks.from_plain(blocks),
         )
+        made.ruler = None if made.ruler is None else (made.ruler[0], made.ruler[1])
         made.abouts = abouts
         return made
 
 
-_PLAIN: Final = ("count", "missing", "odd", "first", "last", "mean", "spread", "low", "high")
+_PLAIN: Final = ("count", "missing", "odd", "first", "last", "mean", "spread", "low", "high", "ruler", "latest")
 
 
 def thinned(mine: tuple[int, int], theirs: tuple[int, int], places: int) -> tuple[list[int], list[int]]:

@@ -24,9 +24,9 @@ def _matrix(width: int) -> Vector:
 
 
 @cache
-def direction(width: int) -> Vector:
-    """[width]: one fixed direction, along which vectors are followed as a number."""
-    drawn = np.random.Generator(np.random.PCG64(width + 1)).standard_normal(width)
+def directions(width: int) -> Vector:
+    """[3, width]: fixed directions, along which vectors are followed as numbers."""
+    drawn = np.random.Generator(np.random.PCG64(width + 1)).standard_normal((3, width))
     kept: Vector = (drawn / np.sqrt(width)).astype(np.float32)
     return kept
 

@@ -45,7 +45,9 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Finding:
+class Finding:
+    """What one look says; `effect` has the sign of the change."""
+
     test: str
     p: float
     effect: float
@@ -58,7 +60,7 @@ def compare(baseline: Sketch, window: Sketch) -> Verdict:
     if poor:
         return Verdict("none", 1.0, 0.0, Severity.NONE, False, poor, None)
     findings = _flaws(baseline, window)
-    if baseline.count and window.count and min(baseline.independent(), window.independent()) >= FEWEST:
+    if baseline.count and window.count and min(_worth(baseline, window)) >= FEWEST:
         findings.append(_TESTS[baseline.kind](baseline, window))
     if not findings:
         return Verdict("none", 1.0, 0.0, Severity.NONE, True, "nothing missing, nothing else to compare", None)
@@ -69,17 +71,25 @@ def compare(baseline: Sketch, window: Sketch) -> Verdict:
     return Verdict(strongest.test, p, size, severity(size), True, strongest.told, _stability(baseline, window))
 
 
+def _worth(baseline: Sketch, window: Sketch) -> tuple[float, float]:
+    """How many independent values either sample is worth. A short window shows less of how values hang together than the baseline does."""
+    inflation = max(baseline.blocks.inflation(), window.blocks.inflation())
+    before, after = (min(sketch.sampled(whole=True), sketch.count / inflation) for sketch in (baseline, window))
+    return before, after
+
+
 def _too_little(baseline: Sketch, window: Sketch) -> str:
+    inflation = max(baseline.blocks.inflation(), window.blocks.inflation())
     for name, sketch in (("the baseline", baseline), ("the window", window)):
         seen = sketch.count + sketch.missing + sketch.odd
-        worth = seen / sketch.blocks.inflation()
+        worth = seen / inflation
         if worth < FEWEST:
             alike = f", worth {worth:.0f} independent ones" if worth < 0.9 * seen else ""
             return f"not enough data: {name} holds {seen} values{alike}; {FEWEST:.0f} are needed"
     return ""
 
 
-def _flaws(baseline: Sketch, window: Sketch) -> list[_Finding]:
+def _flaws(baseline: Sketch, window: Sketch) -> list[Finding]:
     """Missing and odd values, where there are any."""
     found = []
     sides = [(sketch, sketch.count + sketch.missing + sketch.odd) for sketch in (baseline, window)]
@@ -88,14 +98,14 @@ def _flaws(baseline: Sketch, window: Sketch) -> list[_Finding]:
         if before or after:
             shares = before / seen_before, after / seen_after
             inflation = max(sketch.blocks.inflation() for sketch, _ in sides)
-            p = _fisher(before, seen_before, after, seen_after, inflation)
+            p = shares_differ(before, seen_before, after, seen_after, inflation)
             words = f"{told} {shares[0]:.1%} -> {shares[1]:.1%}"
-            found.append(_Finding("exact share", p, effects.arcsines(*shares), words))
+            found.append(Finding("exact share", p, effects.arcsines(*shares), words))
     return found
 
 
-def _fisher(before: int, seen_before: int, after: int, seen_after: int, inflation: float) -> float:
-    """Both sides; counts thinned to what they are worth."""
+def shares_differ(before: int, seen_before: int, after: int, seen_after: int, inflation: float = 1.0) -> float:
+    """p of so many of so many before and after, two-sided; counts thinned to what they are worth."""
     k, n, m = (round(count / inflation) for count in (after, seen_after, seen_before))
     hits = k + round(before / inflation)
     above = float(hypergeom.sf(k - 1, n + m, hits, n))
@@ -103,27 +113,35 @@ def _fisher(before: int, seen_before: int, after: int, seen_after: int, inflatio
     return min(1.0, 2 * min(above, below))
 
 
-def _numbers(baseline: Sketch, window: Sketch) -> _Finding:
-    before, after = np.sort(baseline.sample()), np.sort(window.sample())
-    distinct = np.unique(np.concatenate((before, after)))
-    if distinct.size <= _FEW:
-        return _steps(distinct, before, after, baseline, window)
-    distance, p = smirnov(before, after, baseline.independent(), window.independent())
+def _numbers(baseline: Sketch, window: Sketch) -> Finding:
+    return numbers_differ(np.sort(baseline.sample()), np.sort(window.sample()), *_worth(baseline, window))
+
+
+def numbers_differ(before: _Numbers, after: _Numbers, worth_before: float, worth_after: float) -> Finding:
+    """Two samples of numbers, both sorted and not empty, worth so many independent ones."""
+    if max(_distinct(before), _distinct(after)) <= _FEW:
+        return _steps(before, after, worth_before, worth_after)
+    distance, p = smirnov(before, after, worth_before, worth_after)
     moved, wider = effects.shift(before, after), effects.widening(before, after)
-    middle = (float(np.median(part)) for part in (before, after))
-    told = "median {:.4g} -> {:.4g}".format(*middle)
+    told = f"median {before[before.size // 2]:.4g} -> {after[after.size // 2]:.4g}"
     if abs(wider) > abs(moved):
-        told = "spread {} by {:.1f} times".format("grew" if wider > 0 else "shrank", 2 ** abs(wider))
-    return _Finding("kolmogorov-smirnov", p, max(moved, wider, key=abs), f"{told} (KS {distance:.2f})")
+        told = f"spread {'grew' if wider > 0 else 'shrank'} by {2 ** abs(wider):.1f} times"
+    return Finding("kolmogorov-smirnov", p, max(moved, wider, key=abs), f"{told} (KS {distance:.2f})")
 
 
-def _steps(distinct: _Numbers, before: _Numbers, after: _Numbers, baseline: Sketch, window: Sketch) -> _Finding:
+def _distinct(ordered: _Numbers) -> int:
+    return int((np.diff(ordered) > 0).sum()) + 1
+
+
+def _steps(before: _Numbers, after: _Numbers, worth_before: float, worth_after: float) -> Finding:
     """Rates and small counts: Kolmogorov-Smirnov says too little where many values are equal."""
-    old, new = (np.array([(part == value).sum() for value in distinct], float) for part in (before, after))
-    p = chi_square(old, new, baseline.independent(), window.independent()) if distinct.size > 1 else 1.0
-    sizes = [effects.arcsines(*pair) for pair in zip(old / old.sum(), new / new.sum(), strict=True)]
-    told = f"mean {baseline.mean:.4g} -> {window.mean:.4g}"
-    return _Finding("chi-square", p, max(*sizes, effects.shift(before, after), key=abs), told)
+    values = np.unique(np.concatenate((before, after)))
+    edges = [np.append(np.searchsorted(part, values), part.size) for part in (before, after)]
+    old, new = (np.diff(edge).astype(np.float64) for edge in edges)
+    p = chi_square(old, new, worth_before, worth_after) if values.size > 1 else 1.0
+    sizes = [effects.arcsines(*pair) for pair in zip(old / before.size, new / after.size, strict=True)]
+    told = f"mean {before.mean():.4g} -> {after.mean():.4g}"
+    return Finding("chi-square", p, max(*sizes, effects.shift(before, after), key=abs), told)
 
 
 def smirnov(before: _Numbers, after: _Numbers, worth_before: float, worth_after: float) -> tuple[float, float]:
@@ -137,19 +155,31 @@ def smirnov(before: _Numbers, after: _Numbers, worth_before: float, worth_after:
     return distance, float(kolmogorov((worth + 0.12 + 0.11 / worth) * distance))
 
 
-def _names(baseline: Sketch, window: Sketch) -> _Finding:
-    bins = Bins.of(baseline)
-    before = np.array(bins.counts[:-2])
-    seen = window.names.surely()
-    after = np.array([float(seen.get(name, 0)) for name in bins.names] + [0.0])
-    after[-1] = window.count - after.sum()
-    new = [name for name in seen if name not in bins.names and name not in baseline.names.counts]
-    labels = [f"'{name}'" for name in bins.names] + [f"new '{new[0]}'" if new else "rare names"]
-    p = chi_square(before, after, baseline.independent(), window.independent())
-    sizes = [effects.arcsines(*pair) for pair in zip(before / before.sum(), after / after.sum(), strict=True)]
+def _names(baseline: Sketch, window: Sketch) -> Finding:
+    return names_differ(*tallies(baseline, window), *_worth(baseline, window))
+
+
+def names_differ(
+    labels: list[str], before: _Numbers, after: _Numbers, worth_before: float, worth_after: float
+) -> Finding:
+    """Two counts, [n] and [n], of what is called so, worth so many independent ones."""
+    p = chi_square(before, after, worth_before, worth_after)
+    old, new = before / before.sum(), after / after.sum()
+    sizes = [effects.arcsines(*pair) for pair in zip(old, new, strict=True)]
     most = int(np.abs(sizes).argmax())
-    shares = before[most] / before.sum(), after[most] / after.sum()
-    return _Finding("chi-square", p, sizes[most], f"{labels[most]} {shares[0]:.1%} -> {shares[1]:.1%}")
+    return Finding("chi-square", p, sizes[most], f"{labels[most]} {old[most]:.1%} -> {new[most]:.1%}")
+
+
+def tallies(baseline: Sketch, window: Sketch) -> tuple[list[str], _Numbers, _Numbers]:
+    """What both sides' names are called and how often each was seen, [n], [n]; by group where there are too many."""
+    old, new = baseline.names, window.names
+    if not (old.whole and new.whole):
+        labels = [f"group {number + 1} of the names" for number in range(len(old.groups))]
+        return labels, np.array(old.groups, float), np.array(new.groups, float)
+    seen = {**old.surely(), **new.surely()}
+    labels = [f"'{name}'" if name in old.counts else f"new '{name}'" for name in seen]
+    before, after = (np.array([side.counts.get(name, 0) for name in seen], float) for side in (old, new))
+    return labels, before, after
 
 
 def chi_square(before: _Numbers, after: _Numbers, worth_before: float, worth_after: float) -> float:
@@ -171,31 +201,29 @@ def chi_square(before: _Numbers, after: _Numbers, worth_before: float, worth_aft
     return float(chdtrc(sides.shape[1] - 1, statistic))
 
 
-def _vectors(baseline: Sketch, window: Sketch) -> _Finding:
+def _vectors(baseline: Sketch, window: Sketch) -> Finding:
     (before, _), (after, _) = baseline.vectors(), window.vectors()
     if before.shape[1] != after.shape[1]:
         words = f"vectors of {baseline.rows.width} -> {window.rows.width} numbers"
-        return _Finding("maximum mean discrepancy", 0.0, effects.LARGEST, words)
-    p, size = discrepancy(before, after, baseline.independent(), window.independent())
-    return _Finding("maximum mean discrepancy", p, size, f"the subjects moved by {size:.2f} standard deviations")
+        return Finding("maximum mean discrepancy", 0.0, effects.LARGEST, words)
+    p, size = discrepancy(before, after, *_worth(baseline, window))
+    return Finding("maximum mean discrepancy", p, size, f"the subjects moved by {size:.2f} standard deviations")
 
 
 def _stability(baseline: Sketch, window: Sketch) -> float | None:
     if baseline.kind is Kind.VECTOR or not (baseline.count and window.count):
         return None
-    bins = Bins.of(baseline)
-    before = np.array(bins.counts[:-2])
     if baseline.kind is Kind.NUMERIC:
+        bins = Bins.of(baseline)
+        before = np.array(bins.counts[:-2])
         places = np.searchsorted(bins.edges, window.sample(), side="right")
         after = np.bincount(places, minlength=len(before)).astype(np.float64)
     else:
-        seen = window.names.surely()
-        after = np.array([float(seen.get(name, 0)) for name in bins.names] + [0.0])
-        after[-1] = window.count - after.sum()
+        _, before, after = tallies(baseline, window)
     return effects.psi(before, after)
 
 
-_TESTS: Final[dict[Kind, Callable[[Sketch, Sketch], _Finding]]] = {
+_TESTS: Final[dict[Kind, Callable[[Sketch, Sketch], Finding]]] = {
     Kind.NUMERIC: _numbers,
     Kind.CATEGORICAL: _names,
     Kind.VECTOR: _vectors,
