@@ -78,7 +78,7 @@ async def measure(folder: Path, rounds: int, each: int) -> None:
     async with (
         httpx2.AsyncClient() as http,
         scripted_server() as server,
-        RecordsSql.opened(f"sqlite+aiosqlite:///{folder}/answers.db") as records,
+        RecordsSql.opened(f"sqlite:///{folder}/answers.db") as records,
     ):
         server.pause_s = PACE_S
         searcher, spool = TimedSearcher("Because it is so."), Spool(folder / "spool", 10**9)

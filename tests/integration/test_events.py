@@ -76,7 +76,7 @@ async def whole(provisioned: NatsServer, tmp_path: Path) -> AsyncIterator[Whole]
     settings = bus_settings(provisioned)
     embedder = NamedEmbedder()
     async with (
-        LedgerSql.opened(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as ledger,
+        LedgerSql.opened(f"sqlite:///{tmp_path}/ledger.db") as ledger,
         SqliteStore.opened(tmp_path / "index") as store,
         Turns.taken(embedder.embed, threads=1) as turns,
         open_line(settings, "ingestion") as ingestion,

@@ -1,7 +1,9 @@
 """What outlives an answer: its record, its conversation, its facts in the spool, the prompts it was made with."""
 
 import asyncio
+import json
 import os
+import sqlite3
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +13,9 @@ from prometheus_client import REGISTRY
 
 from loopline.generation.v1.events_pb2 import AnswerFinished
 from loopline_contracts.channels import ANSWER_FINISHED, ANSWER_STARTED
-from loopline_generation import events, measures
+from loopline_generation import events, measures, plain
 from loopline_generation.adapters.prompts_files import PromptFiles
-from loopline_generation.adapters.records_sql import RecordsSql
+from loopline_generation.adapters.records_sql import METADATA, RecordsSql
 from loopline_generation.model import (
     Citation,
     Grounding,
@@ -33,6 +35,7 @@ from loopline_nats.line import Line, open_line
 from loopline_runtime.errors import Invalid, Rejected
 from loopline_testing.fixtures import bus_settings
 from loopline_testing.nats import NatsServer
+from loopline_testing.postgres import differences
 
 PASSAGE = Passage(
     "c1", "d1", "default", "a.md", "A", 3, "the secret text", Place(2, "", ("H",), 0, 15), {"k": "v"}, 0.5
@@ -44,8 +47,8 @@ RECORD = Record(
 )  # fmt: skip
 
 
-async def test_an_answer_is_kept_whole_for_its_tenant_and_for_its_time(tmp_path: Path):
-    async with RecordsSql.opened(f"sqlite+aiosqlite:///{tmp_path}/answers.db") as records:
+async def test_an_answer_is_kept_whole_for_its_tenant_and_for_its_time(database_url: str):
+    async with RecordsSql.opened(database_url) as records:
         record = replace(RECORD, started_at=time.time())
         await records.put(replace(record, outcome=None, text="Bec"))
         assert [found.answer_id for found in await records.unfinished()] == [RECORD.answer_id]
@@ -59,6 +62,30 @@ async def test_an_answer_is_kept_whole_for_its_tenant_and_for_its_time(tmp_path:
         assert await records.forget(time.time() - 10) == 0
         assert await records.forget(time.time() + 10) == 1
         assert await records.turns("acme", "c1") == []
+
+
+async def test_the_migrated_tables_are_those_of_the_code(database_url: str):
+    async with RecordsSql.opened(database_url) as records:
+        assert await differences(records.database, METADATA) == [], "add a revision to adapters/records_migrations"
+
+
+async def test_answers_from_before_migrations_come_along(tmp_path: Path):
+    with sqlite3.connect(tmp_path / "old.db") as db:
+        db.executescript("""
+            create table answers (answer_id varchar(32) not null, tenant varchar(63) not null, started_at float not null,
+                outcome varchar(16) not null, record json not null, primary key (answer_id));
+            create index answers_by_start on answers (started_at);
+            create table turns (id integer not null, tenant varchar(63) not null, conversation_id varchar(128) not null,
+                at float not null, role varchar(16) not null, content text not null, primary key (id));
+        """)
+        known = (RECORD.answer_id, "acme", 1.0, "completed", json.dumps(plain.to_json(RECORD)))
+        db.execute("insert into answers values (?, ?, ?, ?, ?)", known)
+        db.execute("insert into turns values (1, 'acme', 'c1', 1.0, 'user', 'Why?')")
+    db.close()
+    async with RecordsSql.opened(f"sqlite:///{tmp_path}/old.db") as records:
+        assert await records.get("acme", RECORD.answer_id) == RECORD
+        assert await records.turns("acme", "c1") == [Message("user", "Why?")]
+        assert await differences(records.database, METADATA) == []
 
 
 async def test_facts_wait_for_the_bus_and_are_said_in_order_once(provisioned: NatsServer, line: Line, tmp_path: Path):

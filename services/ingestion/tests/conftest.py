@@ -1,7 +1,6 @@
-"""The apps over fakes and a real ledger in SQLite."""
+"""The apps over fakes and a real ledger, in SQLite and in PostgreSQL."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,8 @@ from loopline_ingestion.model import Header
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[LedgerSql]:
-    async with LedgerSql.opened(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as opened:
+async def ledger(database_url: str) -> AsyncIterator[LedgerSql]:
+    async with LedgerSql.opened(database_url) as opened:
         yield opened
 
 

@@ -1,5 +1,6 @@
 """The ledger takes facts in any order, counts each batch once, and can be thrown away."""
 
+import asyncio
 import itertools
 import sqlite3
 from dataclasses import replace
@@ -14,6 +15,7 @@ from loopline_contracts.channels import CHUNKS_INDEXED, DOCUMENT_REJECTED
 from loopline_ingestion import facts
 from loopline_ingestion.adapters.history_nats import HistoryNats
 from loopline_ingestion.adapters.ledger_sql import LedgerSql
+from loopline_ingestion.adapters.ledger_tables import METADATA
 from loopline_ingestion.adapters.plans_sql import PlansSql
 from loopline_ingestion.model import Collection, Document, Reason, State
 from loopline_ingestion.rebuilding import rebuilt
@@ -21,6 +23,7 @@ from loopline_nats.line import Fact, Line, open_line
 from loopline_runtime.errors import Rejected
 from loopline_testing.fixtures import bus_settings
 from loopline_testing.nats import NatsServer
+from loopline_testing.postgres import differences
 
 NOW = datetime.now(UTC)
 DOCUMENT = Document("acme", "d1", "default", "d1.md", "v1", 5, State.ACCEPTED, NOW, NOW, size_bytes=3, upload_id="u1")
@@ -91,19 +94,26 @@ async def test_a_batch_counts_once_and_a_failure_turns_back(ledger: LedgerSql):
     assert await state_of(ledger) == (State.INDEXED, 5)
 
 
-async def test_a_ledger_of_another_shape_is_dropped_to_be_rebuilt(tmp_path: Path):
-    url = f"sqlite+aiosqlite:///{tmp_path}/old.db"
-    async with LedgerSql.opened(url) as first:
-        await first.accepted(DOCUMENT)
-    async with LedgerSql.opened(url) as second:
-        assert await second.highest_revision() == 5
+async def test_the_migrated_tables_are_those_of_the_code(ledger: LedgerSql):
+    assert await differences(ledger.database, METADATA) == [], "add a revision to adapters/ledger_migrations"
+
+
+async def test_a_ledger_from_before_migrations_is_dropped_to_be_rebuilt(tmp_path: Path):
     with sqlite3.connect(tmp_path / "old.db") as db:
-        db.execute("update shape set hash = 'of a former version'")
-        db.execute("alter table batches drop column chunks")
+        db.execute("create table shape (hash text)")
+        db.execute("create table documents (tenant text, document_id text, revision integer)")
+        db.execute("insert into documents values ('acme', 'd1', 7)")
     db.close()
-    async with LedgerSql.opened(url) as third:
-        assert await third.highest_revision() == 0
-        await third.indexed("acme", "d1", 5, 0, 1, 7, NOW, "v1")
+    async with LedgerSql.opened(f"sqlite:///{tmp_path}/old.db") as ledger:
+        assert await ledger.highest_revision() == 0
+        await ledger.accepted(DOCUMENT)
+
+
+async def test_replicas_that_hear_about_one_document_at_once_count_every_batch(database_url: str):
+    async with LedgerSql.opened(database_url) as one, LedgerSql.opened(database_url) as two:
+        batches = [by.indexed("acme", "d1", 5, number, 16, 1, NOW, "v1") for number in range(16) for by in (one, two)]
+        await asyncio.gather(*batches[:16], one.accepted(DOCUMENT), two.accepted(DOCUMENT), *batches[16:])
+        assert await state_of(one) == (State.INDEXED, 5)
 
 
 async def test_it_is_rebuilt_from_the_streams(provisioned: NatsServer, line: Line, tmp_path: Path, ledger: LedgerSql):

@@ -93,13 +93,13 @@ def services(options: Options, ports: dict[str, int], service_key: str, store_ke
         "embedding": {"MODEL__PATH": str(folder), "MODEL__CACHE": str(options.models / "graphs")},
         "retrieval": {**_index(options, ports, store_key), "EMBEDDING__TARGET": target["embedding"]},
         "ingestion": {
-            "LEDGER__URL": f"sqlite+aiosqlite:///{data / 'ledger.db'}",
+            "LEDGER__URL": f"sqlite:///{data / 'ledger.db'}",
             "EXTRACTION__TOKENIZER": str(folder / "tokenizer.json"),
             "REMAKE__LOST_AFTER_S": str(options.lost_after_s),
             "REMAKE__EVERY_S": "2",
         },
         "generation": {
-            "ANSWERS__URL": f"sqlite+aiosqlite:///{data / 'answers.db'}",
+            "ANSWERS__URL": f"sqlite:///{data / 'answers.db'}",
             "ANSWERS__ENGINE": options.engine,
             "ANSWERS__GROUNDING": options.grounding,
             "SPOOL__PATH": str(data / "spool"),

@@ -1,6 +1,7 @@
 """Fixtures for tests over a real bus: `pytest_plugins = ["loopline_testing.fixtures"]`, or installed as a plugin."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -9,6 +10,7 @@ from loopline_nats.line import Line, open_line
 from loopline_nats.provision import apply
 from loopline_runtime.settings import Nats
 from loopline_testing.nats import NatsServer, nats_server
+from loopline_testing.postgres import PostgresServer, postgres_server
 
 # A laptop's disk is small: the byte limits of the table, divided.
 SCALE = 1 / 64
@@ -41,6 +43,22 @@ async def line(provisioned: NatsServer) -> AsyncIterator[Line]:
     """A connection for looking at the bus from outside."""
     async with open_line(bus_settings(provisioned), "operator") as connected:
         yield connected
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for the whole session; `postgres.new_database()` is a database of the test's own."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database: the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

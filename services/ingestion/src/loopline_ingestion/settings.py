@@ -8,7 +8,7 @@ from loopline_runtime.settings import Group, ServiceSettings
 
 
 class Ledger(Group):
-    """The read model; SQLite for one process, PostgreSQL for several: sqlite+aiosqlite:///path or postgresql+asyncpg://..."""
+    """The read model; SQLite for one process, PostgreSQL for several: sqlite:///path or postgresql://user@host/database"""
 
     url: str
 

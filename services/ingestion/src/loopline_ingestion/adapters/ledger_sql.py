@@ -1,15 +1,14 @@
 """The ledger in SQL, through SQLAlchemy: SQLite here, PostgreSQL where there are several replicas."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, event, func, select, tuple_, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import Row, and_, delete, func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loopline_ingestion.adapters.ledger_rows import (
     COUNTS,
@@ -23,48 +22,28 @@ from loopline_ingestion.adapters.ledger_rows import (
     is_plan,
     keyed,
 )
-from loopline_ingestion.adapters.ledger_tables import (
-    BATCHES,
-    COLLECTIONS,
-    DOCUMENTS,
-    PLANS,
-    SETBACKS,
-    make_tables,
-)
+from loopline_ingestion.adapters.ledger_tables import BATCHES, COLLECTIONS, DOCUMENTS, PLANS, SETBACKS
 from loopline_ingestion.model import Collection, Document, Plan, Reason, State
-from loopline_runtime.errors import Unavailable
+from loopline_sql.database import Database
+from loopline_sql.migrations import Migrations
 
+MIGRATIONS = Migrations("ledger", Path(__file__).parent / "ledger_migrations")
 SETTLED = [state.value for state in State if state.settled]
 
 
 class LedgerSql:
     """The port `Ledger`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        # SQLite has one writer; waiting here is better than being refused there.
-        self._writing: AbstractAsyncContextManager[object] = (
-            asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
-        )
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.ready = database.ready
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, url: str) -> AsyncIterator["LedgerSql"]:
-        """Connects and makes the tables that are missing."""
-        engine = create_async_engine(url)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine.sync_engine, "connect", _pragmas)
-        ledger = cls(engine)
-        try:
-            async with ledger.transaction() as db:
-                await db.run_sync(make_tables)
-            yield ledger
-        finally:
-            await engine.dispose()
-
-    async def ready(self) -> None:
-        """Unavailable while the database does not answer."""
-        await self.highest_revision()
+        """Connects and migrates; see `Database.opened`."""
+        async with Database.opened(url, MIGRATIONS) as database:
+            yield cls(database)
 
     async def accepted(self, document: Document) -> None:
         """See the port."""
@@ -78,7 +57,7 @@ class LedgerSql:
             "upload_id": document.upload_id,
             "metadata": dict(document.metadata),
         }
-        async with self.transaction() as db:
+        async with self._holding(document.tenant, document.document_id) as db:
             found = await self._row(db, document.tenant, document.document_id, document.accepted_at)
             if found.revision > document.revision:
                 return
@@ -94,14 +73,14 @@ class LedgerSql:
 
     async def readers_changed(self, tenant: str, document_id: str, readers: tuple[str, ...], sequence: int) -> None:
         """See the port."""
-        async with self.transaction() as db:
+        async with self._holding(tenant, document_id) as db:
             found = await self._row(db, tenant, document_id, datetime.now(UTC))
             if found.readers_since < sequence:
                 await self._change(db, tenant, document_id, {"readers": list(readers), "readers_since": sequence})
 
     async def deleted(self, tenant: str, document_id: str, revision: int, at: datetime) -> None:
         """See the port."""
-        async with self.transaction() as db:
+        async with self._holding(tenant, document_id) as db:
             found = await self._row(db, tenant, document_id, at)
             if found.revision < revision:
                 gone = {
@@ -117,7 +96,7 @@ class LedgerSql:
         self, tenant: str, document_id: str, revision: int, state: State, reasons: Sequence[Reason], at: datetime
     ) -> None:
         """See the port."""
-        async with self.transaction() as db:
+        async with self._holding(tenant, document_id) as db:
             found = await self._row(db, tenant, document_id, at)
             settled = found.revision == revision and found.state in (State.INDEXED.value, State.DELETED.value)
             if found.revision <= revision and not settled:
@@ -138,7 +117,7 @@ class LedgerSql:
         """See the port."""
         key = {"tenant": tenant, "document_id": document_id, "revision": revision}
         key |= {"index_version": version, "number": batch}
-        async with self.transaction() as db:
+        async with self._holding(tenant, document_id) as db:
             which = and_(*(BATCHES.c[name] == value for name, value in key.items()))
             if (await db.execute(select(BATCHES.c.number).where(which))).first() is None:
                 await db.execute(BATCHES.insert().values(**key, batch_count=batch_count, chunks=chunks))
@@ -171,12 +150,12 @@ class LedgerSql:
 
     async def touched(self, tenant: str, document_id: str, at: datetime) -> None:
         """See the port."""
-        async with self.transaction() as db:
+        async with self.database.transaction() as db:
             await db.execute(update(DOCUMENTS).where(is_document(tenant, document_id)).values(changed_at=at))
 
     async def document(self, tenant: str, document_id: str) -> Document | None:
         """See the port."""
-        rows = await self.read(documents().where(is_document(tenant, document_id)))
+        rows = await self.database.rows(documents().where(is_document(tenant, document_id)))
         return document(rows[0]) if rows else None
 
     async def documents(
@@ -194,19 +173,19 @@ class LedgerSql:
             source, _, document_id = after.partition("\0")
             query = query.where(tuple_(DOCUMENTS.c.source, DOCUMENTS.c.document_id) > (source, document_id))
         ordered = query.order_by(DOCUMENTS.c.source, DOCUMENTS.c.document_id).limit(limit)
-        return [document(row) for row in await self.read(ordered)]
+        return [document(row) for row in await self.database.rows(ordered)]
 
     async def stuck(self, before: datetime, limit: int) -> list[Document]:
         """See the port."""
         query = documents().where(DOCUMENTS.c.state.not_in(SETTLED), DOCUMENTS.c.changed_at < before)
-        return [document(row) for row in await self.read(query.order_by(DOCUMENTS.c.changed_at).limit(limit))]
+        return [document(row) for row in await self.database.rows(query.order_by(DOCUMENTS.c.changed_at).limit(limit))]
 
     async def uploads_named(self, names: Sequence[str]) -> set[str]:
         """See the port."""
         found: set[str] = set()
         for start in range(0, len(names), 500):
             part = names[start : start + 500]
-            rows = await self.read(select(DOCUMENTS.c.upload_id).where(DOCUMENTS.c.upload_id.in_(part)))
+            rows = await self.database.rows(select(DOCUMENTS.c.upload_id).where(DOCUMENTS.c.upload_id.in_(part)))
             found |= {row.upload_id for row in rows}
         return found
 
@@ -214,8 +193,8 @@ class LedgerSql:
         """See the port."""
         which = and_(COLLECTIONS.c.tenant == collection.tenant, COLLECTIONS.c.name == collection.name)
         values = {"expectations_json": collection.expectations_json, "revision": collection.revision}
-        async with self.transaction() as db:
-            found = (await db.execute(select(COLLECTIONS.c.revision).where(which).with_for_update())).first()
+        async with self._holding(collection.tenant, collection.name) as db:
+            found = (await db.execute(select(COLLECTIONS.c.revision).where(which))).first()
             if found is None:
                 await db.execute(COLLECTIONS.insert().values(tenant=collection.tenant, name=collection.name, **values))
             elif found.revision < collection.revision:
@@ -233,7 +212,7 @@ class LedgerSql:
         now = datetime.now(UTC)
         ids = select(DOCUMENTS.c.document_id).where(DOCUMENTS.c.tenant == tenant, DOCUMENTS.c.collection == collection)
         key = (tenant, collection, version)
-        async with self.transaction() as db:
+        async with self._holding(tenant, collection) as db:
             if not (await db.execute(update(PLANS).where(is_plan(*key)).values(retired=True))).rowcount:
                 unknown = {"plan": asdict(Plan()), "revision": 0, "build": True, "added_at": now}
                 await db.execute(PLANS.insert().values(**keyed(key), **unknown, retired=True))
@@ -246,17 +225,19 @@ class LedgerSql:
 
     async def collection(self, tenant: str, name: str) -> Collection | None:
         """See the port."""
-        rows = await self.read(collections().where(COLLECTIONS.c.tenant == tenant, COLLECTIONS.c.name == name))
+        rows = await self.database.rows(collections().where(COLLECTIONS.c.tenant == tenant, COLLECTIONS.c.name == name))
         return collection(rows[0]) if rows else None
 
     async def collections(self, tenant: str) -> list[Collection]:
         """See the port."""
-        rows = await self.read(collections().where(COLLECTIONS.c.tenant == tenant).order_by(COLLECTIONS.c.name))
+        rows = await self.database.rows(
+            collections().where(COLLECTIONS.c.tenant == tenant).order_by(COLLECTIONS.c.name)
+        )
         return [collection(row) for row in rows]
 
     async def highest_revision(self) -> int:
         """See the port."""
-        rows = await self.read(
+        rows = await self.database.rows(
             select(func.coalesce(func.max(DOCUMENTS.c.revision), 0).label("documents")).add_columns(
                 select(func.coalesce(func.max(COLLECTIONS.c.revision), 0)).scalar_subquery().label("collections")
             )
@@ -264,8 +245,8 @@ class LedgerSql:
         return max(int(rows[0].documents), int(rows[0].collections))
 
     async def _row(self, db: AsyncConnection, tenant: str, document_id: str, at: datetime) -> Row[Any]:
-        """The document's row, held until the end; an empty one of revision 0 when its acceptance has not come yet."""
-        query = select(DOCUMENTS).where(is_document(tenant, document_id)).with_for_update()
+        """The document's row; an empty one of revision 0 when its acceptance has not come yet."""
+        query = select(DOCUMENTS).where(is_document(tenant, document_id))
         found = (await db.execute(query)).first()
         if found is not None:
             return found
@@ -281,34 +262,9 @@ class LedgerSql:
     async def _change(self, db: AsyncConnection, tenant: str, document_id: str, values: dict[str, Any]) -> None:
         await db.execute(update(DOCUMENTS).where(is_document(tenant, document_id)).values(**values))
 
-    async def read(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        """Rows. Unavailable while the database does not answer."""
-        try:
-            async with self._engine.connect() as db:
-                rows: Sequence[Row[Any]] = (await db.execute(query)).all()
-                return rows
-        except (SQLAlchemyError, OSError) as error:
-            raise _told(error) from error
-
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """All of it or nothing."""
-        try:
-            async with self._writing, self._engine.begin() as db:
-                yield db
-        except (SQLAlchemyError, OSError) as error:
-            raise _told(error) from error
-
-
-def _told(error: Exception) -> Unavailable:
-    """Every failure of the database passes; a rival's insert too, which the next try finds done."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    what = "somebody wrote the same row" if isinstance(error, IntegrityError) else "the ledger does not answer"
-    return Unavailable(f"{what}: {cause}", reason="LEDGER_UNAVAILABLE")
-
-
-def _pragmas(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = wal", "synchronous = full", "busy_timeout = 10000"):
-        cursor.execute(f"pragma {pragma}")
-    cursor.close()
+    async def _holding(self, tenant: str, name: str) -> AsyncIterator[AsyncConnection]:
+        """A transaction that alone writes about one document (or collection): replicas hear facts about it side by side."""
+        async with self.database.transaction() as db:
+            await self.database.hold(db, tenant, name)
+            yield db

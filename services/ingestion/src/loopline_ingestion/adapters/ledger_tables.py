@@ -1,13 +1,10 @@
-"""The tables of the ledger. It is a read model: when they change, it is dropped and rebuilt from the streams."""
-
-import hashlib
+"""The tables of the ledger. When they change, ledger_migrations/ gets a revision; a test compares the two."""
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    Connection,
     DateTime,
     Index,
     Integer,
@@ -15,14 +12,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    inspect,
-    select,
 )
 
 METADATA = MetaData()
-
-# One row: which shape the tables have.
-SHAPE = Table("shape", METADATA, Column("hash", String(64), primary_key=True))
 
 DOCUMENTS = Table(
     "documents",
@@ -94,19 +86,3 @@ SETBACKS = Table(
     Column("revision", BigInteger, nullable=False),
     Column("reasons", JSON, nullable=False),
 )
-
-
-def make_tables(db: Connection) -> None:
-    """Makes what is missing. Tables of another shape are dropped: the ledger is empty then, and is rebuilt."""
-    told = "\n".join(
-        f"{column.table.name}.{column.name} {column.type}"
-        for table in METADATA.sorted_tables
-        for column in table.columns
-    )
-    shape = hashlib.sha256(told.encode()).hexdigest()
-    known = db.scalar(select(SHAPE.c.hash)) if inspect(db).has_table(SHAPE.name) else None
-    if known == shape:
-        return
-    METADATA.drop_all(db)
-    METADATA.create_all(db)
-    db.execute(SHAPE.insert().values(hash=shape))

@@ -21,21 +21,21 @@ class PlansSql:
     """The port `Plans`."""
 
     def __init__(self, ledger: LedgerSql) -> None:
-        self._ledger = ledger
+        self._database = ledger.database
 
     async def plans(self, tenant: str, collection: str) -> list[IndexPlan]:
         """See the port."""
         mine = select(PLANS).where(PLANS.c.tenant == tenant, PLANS.c.collection == collection)
-        return [_plan(row) for row in await self._ledger.read(mine.order_by(PLANS.c.revision))]
+        return [_plan(row) for row in await self._database.rows(mine.order_by(PLANS.c.revision))]
 
     async def unbuilt(self) -> list[IndexPlan]:
         """See the port."""
         query = select(PLANS).where(PLANS.c.retired.is_(False), PLANS.c.build.is_(True), PLANS.c.built_at.is_(None))
-        return [_plan(row) for row in await self._ledger.read(query)]
+        return [_plan(row) for row in await self._database.rows(query)]
 
     async def built(self, plan: IndexPlan, at: datetime) -> None:
         """See the port."""
-        async with self._ledger.transaction() as db:
+        async with self._database.transaction() as db:
             which = is_plan(plan.tenant, plan.collection, plan.version)
             await db.execute(update(PLANS).where(which, PLANS.c.built_at.is_(None)).values(built_at=at))
 
@@ -51,9 +51,9 @@ class PlansSql:
             .select_from(DOCUMENTS.outerjoin(in_it, _same(in_it)))
             .where(*_of(plan), WITH_TEXT)
         )
-        total = (await self._ledger.read(query))[0]
+        total = (await self._database.rows(query))[0]
         mine = select(SETBACKS.c.reasons).join(DOCUMENTS, failed).where(*_of(plan), WITH_TEXT)
-        rows = await self._ledger.read(mine.order_by(SETBACKS.c.document_id))
+        rows = await self._database.rows(mine.order_by(SETBACKS.c.document_id))
         reasons = tuple(Reason(**reason) for row in rows[:SHOWN_FAILURES] for reason in row.reasons)
         return Come(total.documents, total.complete, int(total.chunks), len(rows), reasons)
 
@@ -67,7 +67,7 @@ class PlansSql:
             .where(*_of(plan), WITH_TEXT, DOCUMENTS.c.document_id > after)
             .where(or_(in_it.c.seen.is_(None), in_it.c.seen < in_it.c.count), SETBACKS.c.document_id.is_(None))
         )
-        rows = await self._ledger.read(query.order_by(DOCUMENTS.c.document_id).limit(limit))
+        rows = await self._database.rows(query.order_by(DOCUMENTS.c.document_id).limit(limit))
         return [document(row) for row in rows]
 
     async def arrived(self, plan: IndexPlan, document_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
@@ -80,14 +80,14 @@ class PlansSql:
             .where(*_of(plan), DOCUMENTS.c.document_id.in_(document_ids))
             .where(DOCUMENTS.c.state != State.DELETED.value, SETBACKS.c.document_id.is_(None))
         )
-        return {row.document_id: (row.revision, row.seen) for row in await self._ledger.read(query)}
+        return {row.document_id: (row.revision, row.seen) for row in await self._database.rows(query)}
 
     async def set_back(self, plan: IndexPlan, document_id: str, revision: int, reasons: Sequence[Reason]) -> None:
         """See the port."""
         key = {"tenant": plan.tenant, "document_id": document_id, "index_version": plan.version}
         which = and_(*(SETBACKS.c[name] == value for name, value in key.items()))
         said = {"revision": revision, "reasons": [asdict(reason) for reason in reasons]}
-        async with self._ledger.transaction() as db:
+        async with self._database.transaction() as db:
             known = (await db.execute(select(SETBACKS.c.revision).where(which))).first()
             if known is None:
                 await db.execute(SETBACKS.insert().values(**key, **said))
@@ -98,7 +98,7 @@ class PlansSql:
         """See the port."""
         ids = select(DOCUMENTS.c.document_id).where(*_of(plan))
         mine = and_(SETBACKS.c.tenant == plan.tenant, SETBACKS.c.index_version == plan.version)
-        async with self._ledger.transaction() as db:
+        async with self._database.transaction() as db:
             await db.execute(delete(SETBACKS).where(mine, SETBACKS.c.document_id.in_(ids)))
 
     async def expected(self, plan: IndexPlan, after: str, limit: int) -> list[tuple[Document, int]]:
@@ -110,7 +110,7 @@ class PlansSql:
             .outerjoin(in_it, _same(in_it))
             .where(*_of(plan), DOCUMENTS.c.state != State.DELETED.value, DOCUMENTS.c.document_id > after)
         )
-        rows = await self._ledger.read(query.order_by(DOCUMENTS.c.document_id).limit(limit))
+        rows = await self._database.rows(query.order_by(DOCUMENTS.c.document_id).limit(limit))
         return [(document(row), int(row.chunks) if row.seen and row.seen == row.wanted else -1) for row in rows]
 
 
