@@ -1,7 +1,7 @@
 # Loopline. `make` or `make help` says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typecheck proto bench up down doctor clean setup lock models weaviate
+.PHONY: help demo test lint typecheck proto bench up down doctor clean setup lock models weaviate k8s-tools k8s-test k8s-schemas
 
 CACHE := .cache
 VENV := .venv
@@ -79,6 +79,15 @@ bench: setup ## figures, as ratios to the raw parts
 
 weaviate: setup ## build the Weaviate server that its tests and `loopline up --store weaviate` run, once
 	@$(BIN)/python -m loopline_local.building weaviate --uv $(UV)
+
+k8s-tools: setup ## build the control plane, KEDA, promtool and skaffold that `make k8s-test` runs, once
+	@$(BIN)/python -m loopline_local.building k8s --uv $(UV)
+
+k8s-test: k8s-tools ## the manifests on a real control plane: scaling, drains, outages, planted mistakes
+	@$(BIN)/python -m pytest -q -s infra/k8s/tests infra/k8s/cluster
+
+k8s-schemas: setup ## write the schemas of custom resources anew, from their Go modules
+	@$(BIN)/python -m loopline_k8s.schemas
 
 up: setup ## start the line on this machine
 	@$(BIN)/loopline up

@@ -1,11 +1,13 @@
 """The policies allow the arrows of the architecture, and nothing else."""
 
 from collections.abc import Iterator
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
 
-from loopline_k8s.manifests import SERVICES, Object, environment, named, of_kind, overlay
+from loopline_k8s.arrows import Arrows, arrows
+from loopline_k8s.manifests import SERVICES, environment, named, of_kind, overlay
 
 # THE ARROWS: who may call whom, and at which port of the pod. All of ours also speak to the bus.
 ARROWS: dict[str, set[tuple[str, int]]] = {
@@ -14,46 +16,16 @@ ARROWS: dict[str, set[tuple[str, int]]] = {
     "retrieval": {("embedding", 50051), ("weaviate", 8080), ("weaviate", 50051)},
     "generation": {("retrieval", 50051), ("embedding", 50051), ("model-server", 8080), ("postgres", 5432)},
     "evaluation": {("embedding", 50051), ("postgres", 5432)},
+    "monitoring": {("postgres", 5432)},
 }
 # What may be called from outside.
-PUBLIC = {"ingestion", "retrieval", "generation", "evaluation"}
+PUBLIC = {"ingestion", "retrieval", "generation", "evaluation", "monitoring"}
 # Services of the charts: the pods behind them, and their port.
 CHARTS = {"nats": ("nats", 4222), "weaviate": ("weaviate", 8080), "weaviate-grpc": ("weaviate", 50051)}
-OURS = "app.kubernetes.io/name"
 
 
-def policies() -> list[Object]:
-    return of_kind(overlay("cpu"), "NetworkPolicy")
-
-
-def peers(rule: Object, side: str) -> Iterator[str]:
-    """Names of pods, `edge` and `figures` for namespaces with that label, `postgres` for an address outside."""
-    if side not in rule:
-        yield "postgres"
-    for peer in rule.get(side, ()):
-        if "podSelector" in peer:
-            labels = peer["podSelector"]["matchLabels"]
-            yield labels.get(OURS, "ours")
-        else:
-            labels = peer["namespaceSelector"]["matchLabels"]
-            yield {
-                "loopline.dev/edge": "edge",
-                "loopline.dev/reads-figures": "figures",
-                "kubernetes.io/metadata.name": "names",
-            }[next(iter(labels))]
-
-
-def allowed(direction: str) -> dict[str, set[tuple[str, int]]]:
-    """Per pods: whom they may call, or who may call them."""
-    found: dict[str, set[tuple[str, int]]] = {}
-    for policy in policies():
-        labels = policy["spec"]["podSelector"].get("matchLabels", {})
-        pods = labels.get(OURS, "ours" if labels else "everybody")
-        for rule in policy["spec"].get(direction, ()):
-            side = "to" if direction == "egress" else "from"
-            pairs = {(peer, port["port"]) for peer in peers(rule, side) for port in rule["ports"]}
-            found.setdefault(pods, set()).update(pairs)
-    return found
+def allowed(direction: Literal["egress", "ingress"]) -> Arrows:
+    return arrows(of_kind(overlay("cpu"), "NetworkPolicy"), direction)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -41,6 +41,8 @@ class NatsServer:
     store: Path
     port: int = field(default_factory=free_port)
     sync_always: bool = False
+    # 0: its figures are not shown.
+    monitor_port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -52,8 +54,9 @@ class NatsServer:
         """Starts it and waits until it answers."""
         config = self.store / "nats.conf"
         sync = "sync_interval: always" if self.sync_always else ""
+        monitor = f"http: 127.0.0.1:{self.monitor_port}\n" if self.monitor_port else ""
         config.write_text(
-            f'host: 127.0.0.1\nport: {self.port}\njetstream {{ store_dir: "{self.store}/jetstream"\n {sync} }}\n'
+            f'host: 127.0.0.1\nport: {self.port}\n{monitor}jetstream {{ store_dir: "{self.store}/jetstream"\n {sync} }}\n'
         )
         with (self.store / "nats.log").open("ab") as log:
             self.process = subprocess.Popen([binary(), "-c", str(config)], stdout=log, stderr=log)  # noqa: S603

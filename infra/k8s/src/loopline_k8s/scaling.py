@@ -1,0 +1,112 @@
+"""What a test of scaling needs: the manifests at a test's pace, and an eye on every replica, each second."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from loopline_k8s.control_plane import ControlPlane
+from loopline_k8s.manifests import SERVICES, Object, of_kind, pod_of
+
+# Down at once; up stays as it is in production.
+DOWN_AT_ONCE = {
+    "stabilizationWindowSeconds": 0,
+    "policies": [{"type": "Percent", "value": 100, "periodSeconds": 1}],
+}
+LOOK_S = 1.0
+NAMESPACE = "loopline"
+# What KEDA scales.
+SCALED = tuple(service for service in SERVICES if service != "monitoring")
+
+
+def as_tested(objects: Iterable[Object], *, monitor: str, figures: int) -> list[Object]:
+    """The same objects with the bus and the metrics pages on this machine, and down-scaling without the quiet minutes.
+
+    A pod that runs without containers has no metrics page, so all triggers on calls in flight read one page here, not
+    one of every pod, and volumes are made of nothing.
+    """
+    changed = deepcopy(list(objects))
+    for found in changed:
+        if found["kind"] == "ConfigMap" and found["metadata"]["name"] == "bus-figures":
+            found["data"]["endpoint"] = monitor
+        if found["kind"] == "ScaledObject":
+            spec = found["spec"]
+            spec["pollingInterval"] = 1
+            spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"] = DOWN_AT_ONCE
+            for trigger in spec["triggers"]:
+                if trigger["type"] == "metrics-api":
+                    trigger["metadata"] |= {
+                        "url": f"http://127.0.0.1:{figures}/metrics",
+                        "aggregateFromKubeServiceEndpoints": "false",
+                    }
+        if found["kind"] == "StatefulSet":
+            for claim in found["spec"].pop("volumeClaimTemplates", ()):
+                volumes = found["spec"]["template"]["spec"].setdefault("volumes", [])
+                volumes.append({"name": claim["metadata"]["name"], "emptyDir": {}})
+    return changed
+
+
+def secrets_for(objects: Iterable[Object]) -> list[Object]:
+    """What the operator makes beforehand: every Secret that a pod names, with every key. KEDA reads them too."""
+    wanted: dict[str, set[str]] = {}
+    for workload in of_kind(objects, "Deployment", "StatefulSet", "Job"):
+        for container in pod_of(workload)["spec"]["containers"]:
+            for variable in container.get("env", ()):
+                named = variable.get("valueFrom", {}).get("secretKeyRef")
+                if named:
+                    wanted.setdefault(named["name"], set()).add(named["key"])
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "stringData": dict.fromkeys(sorted(keys), "of a test"),
+        }
+        for name, keys in wanted.items()
+    ]
+
+
+def ready(plane: ControlPlane) -> dict[str, int]:
+    """Ready replicas by service."""
+    return {
+        item["metadata"]["name"].removeprefix("loopline-"): item.get("status", {}).get("readyReplicas", 0)
+        for item in plane.get("deployments", "-n", NAMESPACE)["items"]
+    }
+
+
+@dataclass
+class Watch:
+    """Ready replicas by service, as they were at each look."""
+
+    samples: list[dict[str, int]] = field(default_factory=list)
+
+    def fewest(self, service: str) -> int:
+        """That were seen ready at once."""
+        return min(sample[service] for sample in self.samples)
+
+    def most(self, service: str) -> int:
+        """That were seen ready at once."""
+        return max(sample[service] for sample in self.samples)
+
+
+@contextmanager
+def watching(plane: ControlPlane) -> Iterator[Watch]:
+    """Looks every second until the block ends, and once more then."""
+    watch, done = Watch(), threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            began = time.monotonic()
+            watch.samples.append(ready(plane))
+            done.wait(max(0.0, LOOK_S - (time.monotonic() - began)))
+
+    thread = threading.Thread(target=look, name="watch", daemon=True)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        done.set()
+        thread.join()
+        watch.samples.append(ready(plane))
