@@ -10,14 +10,16 @@ from loopline_evaluation.adapters.budget_sql import BudgetSql
 from loopline_evaluation.adapters.database import Database
 from loopline_evaluation.adapters.embedder_grpc import EmbedderGrpc
 from loopline_evaluation.adapters.judge_openai import JudgeModel, OpenAiJudge
-from loopline_evaluation.adapters.judges_ragas import Prices, RagasJudges
+from loopline_evaluation.adapters.judges_ragas import DEFINED, Prices, RagasJudges
 from loopline_evaluation.adapters.outbox_sql import OutboxSql
+from loopline_evaluation.adapters.own_functions import OwnFunctions
 from loopline_evaluation.adapters.queue_sql import QueueSql
 from loopline_evaluation.adapters.rubrics import rubrics_in
 from loopline_evaluation.app import Feedbacks, JudgingPolicy, LiveJudging, Scoring
+from loopline_evaluation.app.metrics import EMBEDDED, MODEL_FREE
 from loopline_evaluation.ports import Budget, Embedder
 from loopline_evaluation.rpc import EvaluationRpc
-from loopline_evaluation.settings import Settings, keep_ragas_quiet
+from loopline_evaluation.settings import Metrics, Settings, keep_ragas_quiet
 from loopline_grpc.client import connect
 from loopline_grpc.server import Door, serving
 from loopline_nats.access import KeyRing
@@ -30,6 +32,7 @@ from loopline_runtime.telemetry import start_telemetry
 SERVICE = "loopline.evaluation.v1.EvaluationService"
 # So many answers are judged at once for each request at once: one waits for its next while another's is under way.
 ANSWERS_PER_REQUEST = 2
+KNOWN = {metric.name for metric in (*MODEL_FREE, *EMBEDDED)} | set(DEFINED)
 
 
 @asynccontextmanager
@@ -59,6 +62,21 @@ async def judging(settings: Settings, budget: Budget, embedder: Embedder) -> Asy
         yield judges
 
 
+@asynccontextmanager
+async def functions(settings: Metrics) -> AsyncIterator[OwnFunctions | None]:
+    """The operator's own metrics, when there is a folder of them."""
+    if settings.folder is None:
+        yield None
+        return
+    if taken := sorted({path.stem for path in settings.folder.glob("*.py")} & KNOWN):
+        told = f"{', '.join(taken)} in METRICS__FOLDER: there is a metric of that name already; choose another"
+        raise Invalid(told, reason="METRIC_TAKEN", field="METRICS__FOLDER")
+    async with OwnFunctions.opened(
+        settings.folder, seconds=settings.timeout_s, memory_bytes=settings.memory_bytes
+    ) as opened:
+        yield opened
+
+
 async def serve() -> None:
     """Runs until it is told to stop."""
     settings = Settings()
@@ -72,7 +90,8 @@ async def serve() -> None:
             channel = await enter(connect(settings.targets.embedding, key=key, timeout_s=settings.targets.timeout_s))
             answers, budget, embedder = AnswersSql(database), BudgetSql(database), EmbedderGrpc(channel)
             judges = await enter(judging(settings, budget, embedder))
-            events.bind(line, Scoring(answers, embedder, settings.sampled()), answers)
+            own = await enter(functions(settings.metrics))
+            events.bind(line, Scoring(answers, embedder, settings.sampled(), own), answers)
             telemetry.liveness(line.ailment)
             await enter(background(events.announce(line, OutboxSql(database), Contents(line)), name="announce"))
             if judges:

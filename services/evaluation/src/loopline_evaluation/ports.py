@@ -126,3 +126,11 @@ class Queue(Protocol):
     async def finish(self, kept: Kept, scores: Sequence[Score], judging: Judging) -> None:
         """All of them are there, to be said as answer_evaluated; or why there are none."""
         ...
+
+
+class Functions(Protocol):
+    """Metrics of one's own that ask no judge."""
+
+    async def scores(self, answer: Answer) -> list[Score]:
+        """Each of them. One that raises, hangs or crashes is a missing value with its reason."""
+        ...

@@ -69,6 +69,9 @@ class Metrics(Group):
 
     # A folder of NAME.yaml (rubrics for the judge) and NAME.py (functions).
     folder: Path | None = None
+    # Of each function: for one answer, and beyond what Python itself takes.
+    timeout_s: float = Field(default=2.0, gt=0)
+    memory_bytes: int = Field(default=512 * 1024 * 1024, ge=16 * 1024 * 1024)
 
 
 class Settings(ServiceSettings):

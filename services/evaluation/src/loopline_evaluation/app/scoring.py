@@ -6,17 +6,18 @@ from loopline_evaluation.app.metrics import EMBEDDED, MODEL_FREE, Case, scored, 
 from loopline_evaluation.app.metrics.case import OWN
 from loopline_evaluation.app.sampling import Sampling
 from loopline_evaluation.model import Answer, Kept, Missing, Reason, Score
-from loopline_evaluation.ports import Answers, Embedder
+from loopline_evaluation.ports import Answers, Embedder, Functions
 from loopline_runtime.errors import LooplineError
 
 
 class Scoring:
     """What is done to every answer."""
 
-    def __init__(self, answers: Answers, embedder: Embedder, sampling: Sampling) -> None:
+    def __init__(self, answers: Answers, embedder: Embedder, sampling: Sampling, own: Functions | None = None) -> None:
         self._answers = answers
         self._embedder = embedder
         self._sampling = sampling
+        self._own = own
 
     async def score(self, kept: Kept) -> list[Score]:
         """Its scores, which are kept by then. The same answer again gives the same scores."""
@@ -26,7 +27,10 @@ class Scoring:
         return scores
 
     async def scores(self, answer: Answer) -> list[Score]:
-        """All metrics without a judge. Where the embedding service is away, what needs it is missing."""
+        """All metrics without a judge, one's own last. Where the embedding service is away, what needs it is missing."""
+        return [*await self._measured(answer), *(await self._own.scores(answer) if self._own else ())]
+
+    async def _measured(self, answer: Answer) -> list[Score]:
         case = Case(answer)
         texts = texts_of(case) if answer.readable else []
         try:
