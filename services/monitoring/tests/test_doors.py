@@ -22,8 +22,10 @@ from loopline_grpc.client import calling, connect
 from loopline_grpc.server import Door, serving
 from loopline_monitoring import events
 from loopline_monitoring.adapters.state_sql import StateSql
-from loopline_monitoring.app import Monitor, Watching
+from loopline_monitoring.app import Agreeing, Monitor, Posting, Watching
+from loopline_monitoring.app.monitor import LINE
 from loopline_monitoring.rpc import MonitoringRpc
+from loopline_monitoring.saying import Recording, ToTheLine
 from loopline_nats.line import open_line
 from loopline_runtime.errors import Invalid
 from loopline_runtime.lifecycle import background
@@ -37,15 +39,17 @@ SERVICE = "loopline.monitoring.v1.MonitoringService"
 @asynccontextmanager
 async def service(bus: NatsServer, folder: Path) -> AsyncIterator[MonitoringServiceStub]:
     async with (
-        StateSql.opened(f"sqlite+aiosqlite:///{folder / 'state.db'}") as state,
+        StateSql.opened(f"sqlite:///{folder / 'state.db'}") as state,
         open_line(bus_settings(bus), "monitoring") as line,
     ):
         monitor = Monitor(Watching(), state, 0.1)
-        places = await monitor.begin()
-        door = Door(add_MonitoringServiceServicer_to_server, MonitoringRpc(monitor, line), SERVICE)
+        places = await monitor.begin(reader.name for reader in events.opened(line))
+        rpc = MonitoringRpc(monitor, Agreeing(monitor, state), state, Recording(line))
+        door = Door(add_MonitoringServiceServicer_to_server, rpc, SERVICE)
         async with (
             background(monitor.keep(), name="keep"),
             background(events.listen(line, monitor, places), name="listen"),
+            background(Posting(LINE, ToTheLine(line), state, monitor).run(), name="say"),
             serving(Grpc(port=0), keys=None, doors=[door]) as server,
             connect(f"127.0.0.1:{server.port}") as channel,
         ):

@@ -111,7 +111,7 @@ def services(options: Options, ports: dict[str, int], service_key: str, store_ke
             "SCORES__URL": f"sqlite+aiosqlite:///{data / 'scores.db'}",
             "TARGETS__EMBEDDING": target["embedding"],
         },
-        "monitoring": {"STATE__URL": f"sqlite+aiosqlite:///{data / 'monitoring.db'}"},
+        "monitoring": {"STATE__URL": f"sqlite:///{data / 'monitoring.db'}"},
     }
     return [
         Part(

@@ -132,6 +132,9 @@ ANSWER_FINISHED = Channel(generation.AnswerFinished, "GENERATION", "loopline.gen
 ANSWER_EVALUATED = Channel(evaluation.AnswerEvaluated, "EVALUATION", "loopline.evaluation.v1.answer_evaluated")
 FEEDBACK_GIVEN = Channel(evaluation.FeedbackGiven, "EVALUATION", "loopline.evaluation.v1.feedback_given")
 PREDICTION_SERVED = Channel(monitoring.PredictionServed, "MONITORING", "loopline.monitoring.v1.prediction_served")
+CANARY_ANSWERED = Channel(monitoring.CanaryAnswered, "MONITORING", "loopline.monitoring.v1.canary_answered")
+DRIFT_DETECTED = Channel(monitoring.DriftDetected, "MONITORING", "loopline.monitoring.v1.drift_detected")
+DRIFT_CLEARED = Channel(monitoring.DriftCleared, "MONITORING", "loopline.monitoring.v1.drift_cleared")
 
 CHANNELS: tuple[Channel[Message], ...] = (
     DOCUMENT_ACCEPTED,
@@ -149,6 +152,9 @@ CHANNELS: tuple[Channel[Message], ...] = (
     ANSWER_EVALUATED,
     FEEDBACK_GIVEN,
     PREDICTION_SERVED,
+    CANARY_ANSWERED,
+    DRIFT_DETECTED,
+    DRIFT_CLEARED,
 )
 CHANNEL_BY_NAME = {channel.name: channel for channel in CHANNELS}
 
@@ -193,7 +199,7 @@ MONITORING_ANSWERS = Reader("monitoring-answers", (ANSWER_FINISHED,))
 MONITORING_QUERIES = Reader("monitoring-queries", (QUERY_SERVED,))
 MONITORING_DOCUMENTS = Reader("monitoring-documents", (DOCUMENT_ACCEPTED, DOCUMENT_REJECTED))
 MONITORING_TEXTS = Reader("monitoring-texts", (DOCUMENT_CHUNKED,))
-MONITORING_PREDICTIONS = Reader("monitoring-predictions", (PREDICTION_SERVED,))
+MONITORING_PREDICTIONS = Reader("monitoring-predictions", (PREDICTION_SERVED, CANARY_ANSWERED))
 
 READERS: tuple[Reader, ...] = (
     MONITORING_ANSWERS,

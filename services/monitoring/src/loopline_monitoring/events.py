@@ -1,4 +1,4 @@
-"""Facts in: each stream is read in its order, from the place that was written with the state. Facts out: from the outbox."""
+"""Facts in: each stream is read in its order, from the place that was written with the state. Facts out: see `saying`."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -63,7 +63,7 @@ async def _follow(monitor: Monitor, batches: AsyncGenerator[Batch, None]) -> Non
     async for batch in batches:
         READ.labels(batch.reader.name).inc(len(batch.facts))
         UNREADABLE.labels(batch.reader.name).inc(batch.unreadable)
-        await monitor.hear(batch.reader.name, batch.last, observations(batch))
+        await monitor.hear(batch.reader.name, batch.last, observations(batch), caught_up=batch.caught_up)
 
 
 def observations(batch: Batch) -> list[Observed]:

@@ -4,8 +4,10 @@ from loopline.monitoring.v1.monitoring_service_pb2_grpc import add_MonitoringSer
 from loopline_grpc.server import Door, serving
 from loopline_monitoring import events
 from loopline_monitoring.adapters.state_sql import StateSql
-from loopline_monitoring.app import Monitor, Watching
+from loopline_monitoring.app import Agreeing, Monitor, Posting, Watching
+from loopline_monitoring.app.monitor import LINE
 from loopline_monitoring.rpc import MonitoringRpc
+from loopline_monitoring.saying import Recording, ToTheLine
 from loopline_monitoring.settings import Settings
 from loopline_nats.access import KeyRing
 from loopline_nats.line import open_line
@@ -25,13 +27,15 @@ async def serve() -> None:
             KeyRing.watching(line) as keys,
         ):
             monitor = Monitor(Watching(), state, settings.state.every_s)
-            places = await monitor.begin()
-            door = Door(add_MonitoringServiceServicer_to_server, MonitoringRpc(monitor, line), SERVICE)
+            places = await monitor.begin(reader.name for reader in events.opened(line))
+            rpc = MonitoringRpc(monitor, Agreeing(monitor, state), state, Recording(line))
+            door = Door(add_MonitoringServiceServicer_to_server, rpc, SERVICE)
             ready = {SERVICE: state.ready, "events": line.ready}
             ring = keys if settings.access.mode == "keys" else None
             async with (
                 background(monitor.keep(), name="keep"),
                 background(events.listen(line, monitor, places), name="listen"),
+                background(Posting(LINE, ToTheLine(line), state, monitor).run(), name="say"),
                 serving(settings.grpc, keys=ring, doors=[door], ready=ready),
             ):
                 await line.start()

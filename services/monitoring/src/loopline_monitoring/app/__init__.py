@@ -1,6 +1,8 @@
-"""The core: what is watched, and the one loop that changes it."""
+"""The core: what is watched, who changes it, who is told."""
 
+from loopline_monitoring.app.agreeing import Agreeing
 from loopline_monitoring.app.monitor import Monitor
+from loopline_monitoring.app.posting import Posting
 from loopline_monitoring.app.watching import Watching
 
-__all__ = ["Monitor", "Watching"]
+__all__ = ["Agreeing", "Monitor", "Posting", "Watching"]

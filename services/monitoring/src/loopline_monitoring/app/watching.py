@@ -1,71 +1,347 @@
 """All signals and how they stand. Synchronous and deterministic, so that live, restart and backtest are one code."""
 
-import json
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from loopline_monitoring.model import Key, Kind, Observed, Value, kind_of
+from loopline_monitoring.app.alarms import Alarms, Finding
+from loopline_monitoring.app.derived import Derived
+from loopline_monitoring.app.limits import Limits
+from loopline_monitoring.app.plain import ALARM, COMPARISON
+from loopline_monitoring.app.recents import Recents
+from loopline_monitoring.app.series import Closed, Series
+from loopline_monitoring.app.versions import Versions
+from loopline_monitoring.detection.causes import REACHES, Moved, VersionSeen, rank
+from loopline_monitoring.detection.effects import arcsines
+from loopline_monitoring.detection.effects import severity as graded
+from loopline_monitoring.detection.kinds import Flaw, Kind, Value, clean
+from loopline_monitoring.detection.promise import Promise
+from loopline_monitoring.detection.sketch import Sketch
+from loopline_monitoring.detection.windows import compare
+from loopline_monitoring.model import (
+    Cause,
+    Change,
+    Comparison,
+    Intention,
+    Key,
+    Observed,
+    Policy,
+    Severity,
+    Version,
+)
+from loopline_monitoring.ports import Row
 
-SIGNAL = "signal"
-
-
-@dataclass(slots=True)
-class Watched:
-    """One series of values: what was seen of it."""
-
-    kind: Kind
-    seen: int = 0
-    missing: int = 0
-    last_at: float = 0.0
-
-    def add(self, value: Value, at: float) -> None:
-        """One more value; what is not a number or of another kind counts as missing."""
-        self.seen += 1
-        if kind_of(value) is not self.kind or (isinstance(value, float) and not math.isfinite(value)):
-            self.missing += 1
-        self.last_at = max(self.last_at, at)
+Records = dict[tuple[str, str], bytes | None]
+# Groups of one tenant and collection beyond so many are not watched on their own.
+MOST_SLICES = 1000
+TOPICS_OF = "question.embedding"
 
 
 class Watching:
-    """Every series, by its key."""
+    """Every series, by its key, under one policy."""
 
-    def __init__(self) -> None:
-        self.signals: dict[Key, Watched] = {}
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.policy = policy or Policy()
+        self.promise = Promise(self.policy.false_alarms_per_week)
+        self.signals: dict[Key, Series] = {}
+        self.alarms = Alarms()
+        self.versions = Versions()
+        self.comparisons: dict[Key, Comparison] = {}
+        self.recents = Recents()
+        self.limits = Limits(self.policy.thresholds)
+        self._derived = Derived(self.policy.learn or 200)
+        self._slices: dict[tuple[str, str], set[str]] = {}
+        self._canaries = {(c.tenant, c.collection, q) for c in self.policy.canaries for q in c.questions}
+        # How many series share the promise.
+        self._tested = 0
         self._changed: set[Key] = set()
+        self._rebased: set[Key] = set()
+        self._versioned = False
+        self._rows: list[Row] = []
+        self._compared: list[Comparison] = []
+
+    def observe(self, observed: Observed) -> Iterator[Change]:
+        """What one fact tells, added to all series it belongs to. A repeat changes nothing."""
+        if not self.recents.add(observed.id, observed.tenant, observed.about, observed.question):
+            return
+        for version in self.versions.seen(observed):
+            if version.intended:
+                yield from self._rebase(version)
+        self._versioned = self._versioned or bool(observed.versions)
+        if (observed.tenant, observed.collection, observed.question) in self._canaries and not observed.canary:
+            return
+        completed = self._derived.completed(observed)
+        for part in self._parts(completed):
+            for signal, value in completed.values.items():
+                if signal not in self.policy.ignored:
+                    yield from self._add(Key(completed.tenant, completed.collection, part, signal), value, completed)
+
+    @property
+    def tested(self) -> int:
+        """How many series have a baseline, and so share the promise."""
+        return self._tested
+
+    def pass_time(self, now: float) -> Iterator[Change]:
+        """Closes what is over, when nothing is left to be read."""
+        for key, series in self.signals.items():
+            if series.windows:
+                for closed in series.pass_time(now, self.policy, self.promise, self._tested):
+                    yield from self._closed(key, series, closed)
+                    self._changed.add(key)
+
+    def agree(
+        self, keys: Iterable[Key], name: str, sketch_of: Callable[[Key], Sketch | None], at: float
+    ) -> Iterator[Change]:
+        """What a person says is normal, for these series."""
+        for key in keys:
+            sketch = sketch_of(key)
+            if sketch is not None:
+                yield from self._finish(key)
+                self.signals[key].agree(name, sketch, at)
+                yield from self._agreed(key, at)
+
+    def collect(self, keys: Iterable[Key], name: str, wanted: int, at: float) -> Iterator[Change]:
+        """The next so many values shall be normal, for these series."""
+        for key in keys:
+            yield from self._collect(key, name, wanted, at, "")
+
+    def intend(self, intention: Intention) -> Iterator[Change]:
+        """A change that is meant, from now on or just now."""
+        for version in self.versions.intend(intention):
+            yield from self._rebase(version)
+        self._versioned = True
+
+    def kept(self) -> tuple[Records, list[Row]]:
+        """Records and closed windows to be kept since this was asked last."""
+        records: Records = {("series", key.id): self.signals[key].to_bytes() for key in sorted(self._changed)}
+        for key in sorted(self._rebased):
+            baseline = self.signals[key].baseline
+            records["baseline", key.id] = baseline.to_bytes() if baseline else None
+        for alarm_id, alarm in self.alarms.changed():
+            records["alarm", alarm_id] = ALARM.pack(alarm) if alarm else None
+        records |= {("recent", number): data for number, data in self.recents.changed()}
+        records |= {("comparison", one.key.id): COMPARISON.pack(one) for one in self._compared}
+        records |= self._derived.changes()
+        records |= self.limits.changes()
+        if self._versioned:
+            records["versions", ""] = self.versions.to_bytes()
+        rows, self._rows = self._rows, []
+        self._changed, self._rebased, self._versioned, self._compared = set(), set(), False, []
+        return records, rows
 
     def restore(self, records: Mapping[tuple[str, str], bytes | None]) -> None:
         """Takes up what was kept."""
-        for (kind, _), body in records.items():
-            if kind == SIGNAL and body is not None:
-                told = json.loads(body)
-                self.signals[Key(*told["key"])] = Watched(**{**told["watched"], "kind": Kind(told["watched"]["kind"])})
+        alarms = []
+        for (kind, identity), data in records.items():
+            if data is None:
+                continue
+            match kind:
+                case "series":
+                    key = Key.of(identity)
+                    self.signals[key] = Series.from_bytes(data, records.get(("baseline", identity)))
+                    self._slices.setdefault((key.tenant, key.collection), set()).add(key.slice)
+                case "alarm":
+                    alarms.append(ALARM.unpack(data))
+                case "recent":
+                    self.recents.restore(identity, data)
+                case "comparison":
+                    self.comparisons[Key.of(identity)] = COMPARISON.unpack(data)
+                case "versions":
+                    self.versions.restore(data)
+                case "limits":
+                    self.limits.restore(data)
+                case _:
+                    self._derived.restore(kind, identity, data)
+        self.alarms.restore(alarms)
+        self._count()
 
-    def changes(self) -> dict[tuple[str, str], bytes | None]:
-        """What is to be kept since this was asked last."""
-        records: dict[tuple[str, str], bytes | None] = {
-            (SIGNAL, "/".join((key.tenant, key.collection, key.slice, key.signal))): json.dumps(
-                {"key": [key.tenant, key.collection, key.slice, key.signal], "watched": asdict(self.signals[key])}
-            ).encode()
-            for key in sorted(self._changed)
-        }
-        self._changed.clear()
-        return records
+    def _parts(self, observed: Observed) -> list[str]:
+        """All traffic, and the groups that are watched on their own."""
+        known = self._slices.setdefault((observed.tenant, observed.collection), {""})
+        wanted = [
+            name
+            for name in observed.slices
+            if name.partition("=")[0] in self.policy.slices or "*" in self.policy.slices
+        ]
+        for name in wanted:
+            if name not in known and len(known) <= MOST_SLICES:
+                known.add(name)
+        return ["", *(name for name in wanted if name in known)]
 
-    def observe(self, observed: Observed) -> None:
-        """Adds what one fact tells to all series it belongs to."""
-        for key, value in _series(observed):
-            watched = self.signals.get(key)
-            if watched is None:
-                kind = kind_of(value)
-                if kind is None:
-                    continue
-                watched = self.signals[key] = Watched(kind)
-            watched.add(value, observed.at)
-            self._changed.add(key)
+    def _add(self, key: Key, value: Value, observed: Observed) -> Iterator[Change]:
+        series = self.signals.get(key)
+        if series is None:
+            kind = _kind_of(value)
+            if kind is None:
+                return
+            series = self.signals[key] = Series(kind)
+            if self.policy.learn:
+                series.collect("first", self.policy.learn, observed.at)
+        before = series.baseline
+        self._changed.add(key)
+        for closed in series.add(
+            value, observed.at, observed.told_at, observed.about, self.policy, self.promise, self._tested
+        ):
+            yield from self._closed(key, series, closed)
+        if series.baseline is not before:
+            self._compare(key, before.sketch if before else None, observed.at)
+            yield from self._agreed(key, observed.at)
+        elif not series.moved and series.evidence() >= 1 / self.promise.level_sequential(self._tested):
+            series.moved, series.calm = True, 0
+            yield from self._found(self._drifting(key, series, observed.at))
+
+    def _closed(self, key: Key, series: Series, closed: Closed) -> Iterator[Change]:
+        """A window is over: it is kept, tested, held to its limits, and may end an alarm."""
+        self._rows.append(Row(key, closed.span, closed.sketch.to_bytes()))
+        for threshold, crossed in self.limits.crossed(key, closed, self.policy.calm_windows):
+            if crossed is None:
+                yield from self.alarms.calm(key, threshold, closed.span.end)
+            else:
+                yield from self._found(crossed)
+        verdict = closed.span.verdict
+        if verdict is None:
+            return
+        if closed.alarming:
+            series.moved = True
+            finding = self._drifting(key, series, closed.span.end)
+            examples = finding.examples or closed.sketch.examples()
+            yield from self._found(
+                Finding(
+                    key,
+                    "",
+                    verdict.test,
+                    verdict.p,
+                    verdict.effect,
+                    verdict.severity,
+                    verdict.told,
+                    finding.since if series.evidence() > 1 else closed.span.begin,
+                    closed.span.end,
+                    finding.baseline,
+                    finding.baseline_version,
+                    examples,
+                    self.recents.questions(key.tenant, examples),
+                )
+            )
+        elif series.moved and series.calm >= self.policy.calm_windows and self._quiet(series):
+            series.moved = False
+            if series.sequential is not None:
+                series.sequential.restart()
+            yield from self.alarms.calm(key, "", closed.span.end)
+
+    def _quiet(self, series: Series) -> bool:
+        return series.sequential is None or series.sequential.quiet(self.promise.level_sequential(self._tested))
+
+    def _drifting(self, key: Key, series: Series, at: float) -> Finding:
+        """What the test that looks at every value has found."""
+        sequential, baseline = series.sequential, series.baseline
+        assert sequential is not None and baseline is not None  # noqa: S101, PT018 - a series is tested against a baseline only
+        before, after, _ = sequential.shares()
+        effect = max((abs(arcsines(old, new)) for old, new in zip(before, after, strict=True)), default=0.0)
+        for window in series.windows.values():
+            verdict = compare(baseline.sketch, window.sketch)
+            effect = verdict.effect if verdict.enough else effect
+        severity = graded(effect)
+        examples = sequential.abouts(10)
+        return Finding(
+            key,
+            "",
+            "sequential",
+            1 / max(1.0, series.evidence()),
+            effect,
+            severity if severity is not Severity.NONE else Severity.LOW,
+            sequential.leaning,
+            sequential.onset,
+            at,
+            baseline.name,
+            baseline.version,
+            examples,
+            self.recents.questions(key.tenant, examples),
+        )
+
+    def _found(self, finding: Finding) -> Iterator[Change]:
+        yield from self.alarms.found(finding, self._causes(finding))
+
+    def _causes(self, finding: Finding) -> list[Cause]:
+        """Ranked over all that moved in the collection, since one change moves many signals."""
+        key = finding.key
+        moved = []
+        for other, series in self.signals.items():
+            alike = (other.tenant, other.collection) == (key.tenant, key.collection)
+            if alike and series.sequential is not None and (series.moved or other == key):
+                times, likelihood = series.sequential.profile()
+                moved.append(Moved(other.signal, other.collection, other.slice, times, likelihood))
+        seen = [
+            VersionSeen(event.what, event.value, event.before, event.at, event.collection)
+            for event in self.versions.before(key.tenant, key.collection, finding.at)
+        ]
+        return rank(moved, seen)
+
+    def _rebase(self, version: Version) -> Iterator[Change]:
+        """A change that was meant: what it can move is agreed anew."""
+        families = REACHES.get(version.what)
+        for key in sorted(self.signals):
+            ours = key.tenant == version.tenant and version.collection in ("", key.collection)
+            if ours and (families is None or key.signal.partition(".")[0] in families):
+                name = f"after {version.what} {short(version.value)}"
+                wanted = self.policy.learn or self.policy.least
+                yield from self._collect(key, name, wanted, version.at, f"{version.what}={version.value}")
+
+    def _collect(self, key: Key, name: str, wanted: int, at: float, because: str) -> Iterator[Change]:
+        yield from self._finish(key)
+        series = self.signals[key]
+        series.collect(name, wanted, at, because)
+        series.moved, series.calm = False, 0
+        self._changed.add(key)
+        yield from self.alarms.calm(key, "", at, f"rebased: {because or name}")
+
+    def _finish(self, key: Key) -> Iterator[Change]:
+        """What is in open windows belongs to what was."""
+        series = self.signals[key]
+        for closed in series.finish(self.promise, self._tested):
+            yield from self._closed(key, series, closed)
+
+    def _agreed(self, key: Key, at: float) -> Iterator[Change]:
+        series = self.signals[key]
+        self._changed.add(key)
+        self._rebased.add(key)
+        self._count()
+        if key.signal == TOPICS_OF and not key.slice and series.baseline is not None:
+            self._derived.fit((key.tenant, key.collection), series.baseline.sketch.vectors()[0])
+        yield from self.alarms.calm(key, "", at, "rebased")
+
+    def _compare(self, key: Key, before: Sketch | None, at: float) -> None:
+        """The before and after of a change that was meant."""
+        baseline = self.signals[key].baseline
+        if before is None or baseline is None or not baseline.because:
+            return
+        what, _, value = baseline.because.partition("=")
+        events = [e for e in self.versions.events if (e.tenant, e.what, e.value) == (key.tenant, what, value)]
+        if events:
+            verdict = compare(before, baseline.sketch)
+            made = Comparison(key, events[-1], before.summary(), baseline.sketch.summary(), verdict, at)
+            self.comparisons[key] = made
+            self._compared.append(made)
+
+    def _count(self) -> None:
+        self._tested = sum(series.sequential is not None for series in self.signals.values())
 
 
-def _series(observed: Observed) -> Iterator[tuple[Key, Value]]:
-    for part in ("", *observed.slices):
-        for signal, value in observed.values.items():
-            yield Key(observed.tenant, observed.collection, part, signal), value
+def short(value: str) -> str:
+    """A version as people say it: long hashes are cut."""
+    name, at, digest = value.rpartition("@")
+    return f"{name}{at}{digest[:12]}" if len(digest) > 20 else value
+
+
+def matching(signals: Iterable[Key], tenant: str, collection: str = "", signal: str = "") -> Sequence[Key]:
+    """The series of a tenant that are asked for, in order."""
+    return sorted(
+        key
+        for key in signals
+        if key.tenant == tenant and collection in ("", key.collection) and signal in ("", key.signal)
+    )
+
+
+def _kind_of(value: Value) -> Kind | None:
+    """What a series of such values is; None while there is none."""
+    for kind in (Kind.NUMERIC, Kind.VECTOR, Kind.CATEGORICAL):
+        if not isinstance(clean(kind, value), Flaw):
+            return kind
+    return None

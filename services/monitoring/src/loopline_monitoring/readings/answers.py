@@ -6,15 +6,18 @@ from loopline_monitoring.readings.times import happened
 from loopline_monitoring.readings.words import readable, refuses, repetition, words
 from loopline_nats.envelope import Delivery
 
+# Conversations of ours: questions that are asked again and again are no traffic.
+CANARY = "canary-"
+
 
 def of_answer(fact: AnswerFinished, delivery: Delivery) -> Observed:
     """One observation; a cancelled answer tells only that it was."""
-    values: dict[str, Value] = {
-        "answer.outcome": Outcome.Name(fact.outcome).removeprefix("OUTCOME_").lower(),
-        "answer.failed": float(fact.outcome == Outcome.OUTCOME_FAILED),
-    }
-    if fact.outcome == Outcome.OUTCOME_COMPLETED:
-        values |= _completed(fact)
+    values: dict[str, Value] = {}
+    if not fact.conversation_id.startswith(CANARY):
+        values["answer.outcome"] = Outcome.Name(fact.outcome).removeprefix("OUTCOME_").lower()
+        values["answer.failed"] = float(fact.outcome == Outcome.OUTCOME_FAILED)
+        if fact.outcome == Outcome.OUTCOME_COMPLETED:
+            values |= _completed(fact)
     return Observed(
         id=delivery.id,
         tenant=delivery.tenant,
@@ -23,8 +26,10 @@ def of_answer(fact: AnswerFinished, delivery: Delivery) -> Observed:
         told_at=delivery.time.timestamp(),
         about=fact.answer_id,
         values=values,
+        slices=_slices(fact),
         versions=_versions(fact),
         question=fact.question if readable(fact.question) else "",
+        revisions=_revisions(fact),
     )
 
 
@@ -54,6 +59,18 @@ def _completed(fact: AnswerFinished) -> dict[str, Value]:
         values["answer.repetition"] = repetition(found)
         values["answer.refused"] = float(refuses(fact.text))
     return values
+
+
+def _revisions(fact: AnswerFinished) -> tuple[int, ...]:
+    """Of the documents cited."""
+    cited = {citation.chunk_id for citation in fact.citations}
+    return tuple(sorted(passage.revision for passage in fact.passages if passage.chunk_id in cited))
+
+
+def _slices(fact: AnswerFinished) -> tuple[str, ...]:
+    made = fact.versions
+    groups = {"engine": made.engine, "model": made.model, "prompt": f"{made.prompt}.{made.prompt_version}".strip(".")}
+    return tuple(f"{name}={value}" for name, value in groups.items() if value)
 
 
 def _versions(fact: AnswerFinished) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Signals of documents coming in."""
 
+from dataclasses import replace
+
 from loopline.ingestion.v1.events_pb2 import DocumentAccepted, DocumentChunked, DocumentRejected
 from loopline_monitoring.model import Observed, Value
 from loopline_monitoring.readings.times import happened
@@ -13,7 +15,8 @@ def of_accepted(fact: DocumentAccepted, delivery: Delivery) -> Observed:
         "document.size": float(fact.size_bytes),
         "document.format": fact.content_type or "unknown",
     }
-    return _observed(fact.collection, fact.document_id, values, delivery)
+    told = _observed(fact.collection, fact.document_id, values, delivery)
+    return replace(told, revision=delivery.revision, fingerprint=fact.sha256)
 
 
 def of_rejected(fact: DocumentRejected, delivery: Delivery) -> Observed:

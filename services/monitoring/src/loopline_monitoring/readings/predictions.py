@@ -38,6 +38,7 @@ def of_canary(fact: CanaryAnswered, delivery: Delivery) -> Observed:
         about=fact.answer_id,
         values={"canary.similarity": fact.similarity},
         question=fact.question,
+        canary=True,
     )
 
 

@@ -75,6 +75,12 @@ class GetDriftResponse(google.protobuf.message.Message):
     ALARMS_FIELD_NUMBER: builtins.int
     VERSIONS_FIELD_NUMBER: builtins.int
     INTENTIONS_FIELD_NUMBER: builtins.int
+    COMPARISONS_FIELD_NUMBER: builtins.int
+    PROMISE_FIELD_NUMBER: builtins.int
+    TESTED_FIELD_NUMBER: builtins.int
+    promise: builtins.float
+    """False alarms a week that the operator accepts over all signals of this service, and how many signals share them."""
+    tested: builtins.int
     @property
     def signals(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SignalState]: ...
     @property
@@ -83,6 +89,8 @@ class GetDriftResponse(google.protobuf.message.Message):
     def versions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___VersionSeen]: ...
     @property
     def intentions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Intention]: ...
+    @property
+    def comparisons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Comparison]: ...
     def __init__(
         self,
         *,
@@ -90,8 +98,11 @@ class GetDriftResponse(google.protobuf.message.Message):
         alarms: collections.abc.Iterable[loopline.monitoring.v1.events_pb2.Alarm] | None = ...,
         versions: collections.abc.Iterable[Global___VersionSeen] | None = ...,
         intentions: collections.abc.Iterable[Global___Intention] | None = ...,
+        comparisons: collections.abc.Iterable[Global___Comparison] | None = ...,
+        promise: builtins.float = ...,
+        tested: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["alarms", b"alarms", "intentions", b"intentions", "signals", b"signals", "versions", b"versions"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["alarms", b"alarms", "comparisons", b"comparisons", "intentions", b"intentions", "promise", b"promise", "signals", b"signals", "tested", b"tested", "versions", b"versions"]) -> None: ...
 
 Global___GetDriftResponse: typing_extensions.TypeAlias = GetDriftResponse
 
@@ -112,6 +123,8 @@ class SignalState(google.protobuf.message.Message):
     RECENT_FIELD_NUMBER: builtins.int
     OPEN_COUNT_FIELD_NUMBER: builtins.int
     ALARMING_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
+    EVIDENCE_FIELD_NUMBER: builtins.int
     collection: builtins.str
     slice: builtins.str
     signal: builtins.str
@@ -122,6 +135,10 @@ class SignalState(google.protobuf.message.Message):
     open_count: builtins.int
     """Values in the window that is open."""
     alarming: builtins.bool
+    late: builtins.int
+    """Told too long after their window was over, and left out."""
+    evidence: builtins.float
+    """Of the test that looks at every value, in weeks: an alarm when it passes what the promise allows."""
     @property
     def baseline(self) -> Global___Baseline: ...
     @property
@@ -146,9 +163,11 @@ class SignalState(google.protobuf.message.Message):
         recent: collections.abc.Iterable[builtins.float] | None = ...,
         open_count: builtins.int = ...,
         alarming: builtins.bool = ...,
+        late: builtins.int = ...,
+        evidence: builtins.float = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["baseline", b"baseline", "last", b"last"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["alarming", b"alarming", "baseline", b"baseline", "collection", b"collection", "kind", b"kind", "last", b"last", "missing", b"missing", "open_count", b"open_count", "recent", b"recent", "seen", b"seen", "signal", b"signal", "slice", b"slice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["alarming", b"alarming", "baseline", b"baseline", "collection", b"collection", "evidence", b"evidence", "kind", b"kind", "last", b"last", "late", b"late", "missing", b"missing", "open_count", b"open_count", "recent", b"recent", "seen", b"seen", "signal", b"signal", "slice", b"slice"]) -> None: ...
 
 Global___SignalState: typing_extensions.TypeAlias = SignalState
 
@@ -206,7 +225,7 @@ class Summary(google.protobuf.message.Message):
     deviation: builtins.float
     @property
     def quantiles(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
-        """At shares .05, .25, .5, .75, .95."""
+        """At shares .05, .5, .95."""
 
     @property
     def top(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CategoryShare]: ...
@@ -330,6 +349,58 @@ class VersionSeen(google.protobuf.message.Message):
 Global___VersionSeen: typing_extensions.TypeAlias = VersionSeen
 
 @typing.final
+class Comparison(google.protobuf.message.Message):
+    """Before and after a change that was meant."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    SLICE_FIELD_NUMBER: builtins.int
+    SIGNAL_FIELD_NUMBER: builtins.int
+    VERSION_FIELD_NUMBER: builtins.int
+    BEFORE_FIELD_NUMBER: builtins.int
+    AFTER_FIELD_NUMBER: builtins.int
+    TEST_FIELD_NUMBER: builtins.int
+    P_FIELD_NUMBER: builtins.int
+    EFFECT_FIELD_NUMBER: builtins.int
+    TOLD_FIELD_NUMBER: builtins.int
+    AT_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    slice: builtins.str
+    signal: builtins.str
+    test: builtins.str
+    p: builtins.float
+    effect: builtins.float
+    told: builtins.str
+    @property
+    def version(self) -> Global___VersionSeen: ...
+    @property
+    def before(self) -> Global___Summary: ...
+    @property
+    def after(self) -> Global___Summary: ...
+    @property
+    def at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        slice: builtins.str = ...,
+        signal: builtins.str = ...,
+        version: Global___VersionSeen | None = ...,
+        before: Global___Summary | None = ...,
+        after: Global___Summary | None = ...,
+        test: builtins.str = ...,
+        p: builtins.float = ...,
+        effect: builtins.float = ...,
+        told: builtins.str = ...,
+        at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["after", b"after", "at", b"at", "before", b"before", "version", b"version"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["after", b"after", "at", b"at", "before", b"before", "collection", b"collection", "effect", b"effect", "p", b"p", "signal", b"signal", "slice", b"slice", "test", b"test", "told", b"told", "version", b"version"]) -> None: ...
+
+Global___Comparison: typing_extensions.TypeAlias = Comparison
+
+@typing.final
 class Intention(google.protobuf.message.Message):
     """A change that is meant."""
 
@@ -436,22 +507,26 @@ class GetHistoryResponse(google.protobuf.message.Message):
     SIGNAL_FIELD_NUMBER: builtins.int
     ALARM_FIELD_NUMBER: builtins.int
     VERSION_FIELD_NUMBER: builtins.int
+    COMPARISON_FIELD_NUMBER: builtins.int
     @property
     def signal(self) -> Global___SignalHistory: ...
     @property
     def alarm(self) -> loopline.monitoring.v1.events_pb2.Alarm: ...
     @property
     def version(self) -> Global___VersionSeen: ...
+    @property
+    def comparison(self) -> Global___Comparison: ...
     def __init__(
         self,
         *,
         signal: Global___SignalHistory | None = ...,
         alarm: loopline.monitoring.v1.events_pb2.Alarm | None = ...,
         version: Global___VersionSeen | None = ...,
+        comparison: Global___Comparison | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["alarm", b"alarm", "part", b"part", "signal", b"signal", "version", b"version"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["alarm", b"alarm", "part", b"part", "signal", b"signal", "version", b"version"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["part", b"part"]) -> typing.Literal["signal", "alarm", "version"] | None: ...
+    def HasField(self, field_name: typing.Literal["alarm", b"alarm", "comparison", b"comparison", "part", b"part", "signal", b"signal", "version", b"version"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["alarm", b"alarm", "comparison", b"comparison", "part", b"part", "signal", b"signal", "version", b"version"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["part", b"part"]) -> typing.Literal["signal", "alarm", "version", "comparison"] | None: ...
 
 Global___GetHistoryResponse: typing_extensions.TypeAlias = GetHistoryResponse
 

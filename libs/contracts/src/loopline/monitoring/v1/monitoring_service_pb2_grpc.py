@@ -40,6 +40,31 @@ class MonitoringServiceStub(object):
                 request_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetDriftRequest.SerializeToString,
                 response_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetDriftResponse.FromString,
                 _registered_method=True)
+        self.WatchDrift = channel.unary_stream(
+                '/loopline.monitoring.v1.MonitoringService/WatchDrift',
+                request_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.WatchDriftRequest.SerializeToString,
+                response_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.WatchDriftResponse.FromString,
+                _registered_method=True)
+        self.GetHistory = channel.unary_stream(
+                '/loopline.monitoring.v1.MonitoringService/GetHistory',
+                request_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetHistoryRequest.SerializeToString,
+                response_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetHistoryResponse.FromString,
+                _registered_method=True)
+        self.SetBaseline = channel.unary_unary(
+                '/loopline.monitoring.v1.MonitoringService/SetBaseline',
+                request_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.SetBaselineRequest.SerializeToString,
+                response_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.SetBaselineResponse.FromString,
+                _registered_method=True)
+        self.Acknowledge = channel.unary_unary(
+                '/loopline.monitoring.v1.MonitoringService/Acknowledge',
+                request_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.AcknowledgeRequest.SerializeToString,
+                response_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.AcknowledgeResponse.FromString,
+                _registered_method=True)
+        self.Intend = channel.unary_unary(
+                '/loopline.monitoring.v1.MonitoringService/Intend',
+                request_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.IntendRequest.SerializeToString,
+                response_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.IntendResponse.FromString,
+                _registered_method=True)
         self.RecordPrediction = channel.unary_unary(
                 '/loopline.monitoring.v1.MonitoringService/RecordPrediction',
                 request_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.RecordPredictionRequest.SerializeToString,
@@ -58,6 +83,41 @@ class MonitoringServiceServicer(object):
 
     def GetDrift(self, request, context):
         """Each signal as it stands, and the alarms.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchDrift(self, request, context):
+        """Open alarms first, then each change of one, without end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetHistory(self, request, context):
+        """What is kept of the past, for pictures: windows signal by signal, then alarms and versions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetBaseline(self, request, context):
+        """Agrees what is normal, from a period that was seen or from the next values. INVALID_ARGUMENT: too few values in the period.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Acknowledge(self, request, context):
+        """A person knows of an alarm; may mute it, or close it. NOT_FOUND: no such alarm.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Intend(self, request, context):
+        """Announces a change that is meant: when it is seen, a new baseline is begun and no alarm is raised for it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +144,31 @@ def add_MonitoringServiceServicer_to_server(servicer, server):
                     servicer.GetDrift,
                     request_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetDriftRequest.FromString,
                     response_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetDriftResponse.SerializeToString,
+            ),
+            'WatchDrift': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchDrift,
+                    request_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.WatchDriftRequest.FromString,
+                    response_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.WatchDriftResponse.SerializeToString,
+            ),
+            'GetHistory': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetHistory,
+                    request_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetHistoryRequest.FromString,
+                    response_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetHistoryResponse.SerializeToString,
+            ),
+            'SetBaseline': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetBaseline,
+                    request_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.SetBaselineRequest.FromString,
+                    response_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.SetBaselineResponse.SerializeToString,
+            ),
+            'Acknowledge': grpc.unary_unary_rpc_method_handler(
+                    servicer.Acknowledge,
+                    request_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.AcknowledgeRequest.FromString,
+                    response_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.AcknowledgeResponse.SerializeToString,
+            ),
+            'Intend': grpc.unary_unary_rpc_method_handler(
+                    servicer.Intend,
+                    request_deserializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.IntendRequest.FromString,
+                    response_serializer=loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.IntendResponse.SerializeToString,
             ),
             'RecordPrediction': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordPrediction,
@@ -124,6 +209,141 @@ class MonitoringService(object):
             '/loopline.monitoring.v1.MonitoringService/GetDrift',
             loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetDriftRequest.SerializeToString,
             loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetDriftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchDrift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/loopline.monitoring.v1.MonitoringService/WatchDrift',
+            loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.WatchDriftRequest.SerializeToString,
+            loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.WatchDriftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/loopline.monitoring.v1.MonitoringService/GetHistory',
+            loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetHistoryRequest.SerializeToString,
+            loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.GetHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetBaseline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.monitoring.v1.MonitoringService/SetBaseline',
+            loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.SetBaselineRequest.SerializeToString,
+            loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.SetBaselineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Acknowledge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.monitoring.v1.MonitoringService/Acknowledge',
+            loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.AcknowledgeRequest.SerializeToString,
+            loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.AcknowledgeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Intend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.monitoring.v1.MonitoringService/Intend',
+            loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.IntendRequest.SerializeToString,
+            loopline_dot_monitoring_dot_v1_dot_monitoring__service__pb2.IntendResponse.FromString,
             options,
             channel_credentials,
             insecure,

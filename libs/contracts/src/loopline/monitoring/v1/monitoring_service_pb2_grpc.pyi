@@ -41,6 +41,86 @@ _MonitoringServiceGetDriftType = typing_extensions.TypeVar(
     ],
 )
 
+_MonitoringServiceWatchDriftType = typing_extensions.TypeVar(
+    '_MonitoringServiceWatchDriftType',
+    grpc.UnaryStreamMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.WatchDriftRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.WatchDriftResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.WatchDriftRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.WatchDriftResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.WatchDriftRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.WatchDriftResponse,
+    ],
+)
+
+_MonitoringServiceGetHistoryType = typing_extensions.TypeVar(
+    '_MonitoringServiceGetHistoryType',
+    grpc.UnaryStreamMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.GetHistoryRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.GetHistoryResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.GetHistoryRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.GetHistoryResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.GetHistoryRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.GetHistoryResponse,
+    ],
+)
+
+_MonitoringServiceSetBaselineType = typing_extensions.TypeVar(
+    '_MonitoringServiceSetBaselineType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.SetBaselineRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.SetBaselineResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.SetBaselineRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.SetBaselineResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.SetBaselineRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.SetBaselineResponse,
+    ],
+)
+
+_MonitoringServiceAcknowledgeType = typing_extensions.TypeVar(
+    '_MonitoringServiceAcknowledgeType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeResponse,
+    ],
+)
+
+_MonitoringServiceIntendType = typing_extensions.TypeVar(
+    '_MonitoringServiceIntendType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.IntendRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.IntendResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.IntendRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.IntendResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.IntendRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.IntendResponse,
+    ],
+)
+
 _MonitoringServiceRecordPredictionType = typing_extensions.TypeVar(
     '_MonitoringServiceRecordPredictionType',
     grpc.UnaryUnaryMultiCallable[
@@ -73,7 +153,7 @@ _MonitoringServiceRecordPredictionsType = typing_extensions.TypeVar(
     ],
 )
 
-class MonitoringServiceStub(typing.Generic[_MonitoringServiceGetDriftType, _MonitoringServiceRecordPredictionType, _MonitoringServiceRecordPredictionsType]):
+class MonitoringServiceStub(typing.Generic[_MonitoringServiceGetDriftType, _MonitoringServiceWatchDriftType, _MonitoringServiceGetHistoryType, _MonitoringServiceSetBaselineType, _MonitoringServiceAcknowledgeType, _MonitoringServiceIntendType, _MonitoringServiceRecordPredictionType, _MonitoringServiceRecordPredictionsType]):
     """Says what differs from what was agreed as normal."""
 
     @typing.overload
@@ -81,6 +161,26 @@ class MonitoringServiceStub(typing.Generic[_MonitoringServiceGetDriftType, _Moni
         grpc.UnaryUnaryMultiCallable[
             loopline.monitoring.v1.monitoring_service_pb2.GetDriftRequest,
             loopline.monitoring.v1.monitoring_service_pb2.GetDriftResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            loopline.monitoring.v1.monitoring_service_pb2.WatchDriftRequest,
+            loopline.monitoring.v1.monitoring_service_pb2.WatchDriftResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            loopline.monitoring.v1.monitoring_service_pb2.GetHistoryRequest,
+            loopline.monitoring.v1.monitoring_service_pb2.GetHistoryResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.monitoring.v1.monitoring_service_pb2.SetBaselineRequest,
+            loopline.monitoring.v1.monitoring_service_pb2.SetBaselineResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeRequest,
+            loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.monitoring.v1.monitoring_service_pb2.IntendRequest,
+            loopline.monitoring.v1.monitoring_service_pb2.IntendResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             loopline.monitoring.v1.monitoring_service_pb2.RecordPredictionRequest,
@@ -98,6 +198,26 @@ class MonitoringServiceStub(typing.Generic[_MonitoringServiceGetDriftType, _Moni
             loopline.monitoring.v1.monitoring_service_pb2.GetDriftRequest,
             loopline.monitoring.v1.monitoring_service_pb2.GetDriftResponse,
         ],
+        grpc.aio.UnaryStreamMultiCallable[
+            loopline.monitoring.v1.monitoring_service_pb2.WatchDriftRequest,
+            loopline.monitoring.v1.monitoring_service_pb2.WatchDriftResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            loopline.monitoring.v1.monitoring_service_pb2.GetHistoryRequest,
+            loopline.monitoring.v1.monitoring_service_pb2.GetHistoryResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.monitoring.v1.monitoring_service_pb2.SetBaselineRequest,
+            loopline.monitoring.v1.monitoring_service_pb2.SetBaselineResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeRequest,
+            loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.monitoring.v1.monitoring_service_pb2.IntendRequest,
+            loopline.monitoring.v1.monitoring_service_pb2.IntendResponse,
+        ],
         grpc.aio.UnaryUnaryMultiCallable[
             loopline.monitoring.v1.monitoring_service_pb2.RecordPredictionRequest,
             loopline.monitoring.v1.monitoring_service_pb2.RecordPredictionResponse,
@@ -111,6 +231,21 @@ class MonitoringServiceStub(typing.Generic[_MonitoringServiceGetDriftType, _Moni
     GetDrift: _MonitoringServiceGetDriftType
     """Each signal as it stands, and the alarms."""
 
+    WatchDrift: _MonitoringServiceWatchDriftType
+    """Open alarms first, then each change of one, without end."""
+
+    GetHistory: _MonitoringServiceGetHistoryType
+    """What is kept of the past, for pictures: windows signal by signal, then alarms and versions."""
+
+    SetBaseline: _MonitoringServiceSetBaselineType
+    """Agrees what is normal, from a period that was seen or from the next values. INVALID_ARGUMENT: too few values in the period."""
+
+    Acknowledge: _MonitoringServiceAcknowledgeType
+    """A person knows of an alarm; may mute it, or close it. NOT_FOUND: no such alarm."""
+
+    Intend: _MonitoringServiceIntendType
+    """Announces a change that is meant: when it is seen, a new baseline is begun and no alarm is raised for it."""
+
     RecordPrediction: _MonitoringServiceRecordPredictionType
     """Records a prediction of a model of one's own, or the label of one. The same again changes nothing. INVALID_ARGUMENT names the field."""
 
@@ -121,6 +256,26 @@ MonitoringServiceAsyncStub: typing_extensions.TypeAlias = MonitoringServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         loopline.monitoring.v1.monitoring_service_pb2.GetDriftRequest,
         loopline.monitoring.v1.monitoring_service_pb2.GetDriftResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.WatchDriftRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.WatchDriftResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.GetHistoryRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.GetHistoryResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.SetBaselineRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.SetBaselineResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.monitoring.v1.monitoring_service_pb2.IntendRequest,
+        loopline.monitoring.v1.monitoring_service_pb2.IntendResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         loopline.monitoring.v1.monitoring_service_pb2.RecordPredictionRequest,
@@ -142,6 +297,46 @@ class MonitoringServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[loopline.monitoring.v1.monitoring_service_pb2.GetDriftResponse, collections.abc.Awaitable[loopline.monitoring.v1.monitoring_service_pb2.GetDriftResponse]]:
         """Each signal as it stands, and the alarms."""
+
+    @abc.abstractmethod
+    def WatchDrift(
+        self,
+        request: loopline.monitoring.v1.monitoring_service_pb2.WatchDriftRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[loopline.monitoring.v1.monitoring_service_pb2.WatchDriftResponse], collections.abc.AsyncIterator[loopline.monitoring.v1.monitoring_service_pb2.WatchDriftResponse]]:
+        """Open alarms first, then each change of one, without end."""
+
+    @abc.abstractmethod
+    def GetHistory(
+        self,
+        request: loopline.monitoring.v1.monitoring_service_pb2.GetHistoryRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[loopline.monitoring.v1.monitoring_service_pb2.GetHistoryResponse], collections.abc.AsyncIterator[loopline.monitoring.v1.monitoring_service_pb2.GetHistoryResponse]]:
+        """What is kept of the past, for pictures: windows signal by signal, then alarms and versions."""
+
+    @abc.abstractmethod
+    def SetBaseline(
+        self,
+        request: loopline.monitoring.v1.monitoring_service_pb2.SetBaselineRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.monitoring.v1.monitoring_service_pb2.SetBaselineResponse, collections.abc.Awaitable[loopline.monitoring.v1.monitoring_service_pb2.SetBaselineResponse]]:
+        """Agrees what is normal, from a period that was seen or from the next values. INVALID_ARGUMENT: too few values in the period."""
+
+    @abc.abstractmethod
+    def Acknowledge(
+        self,
+        request: loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeResponse, collections.abc.Awaitable[loopline.monitoring.v1.monitoring_service_pb2.AcknowledgeResponse]]:
+        """A person knows of an alarm; may mute it, or close it. NOT_FOUND: no such alarm."""
+
+    @abc.abstractmethod
+    def Intend(
+        self,
+        request: loopline.monitoring.v1.monitoring_service_pb2.IntendRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.monitoring.v1.monitoring_service_pb2.IntendResponse, collections.abc.Awaitable[loopline.monitoring.v1.monitoring_service_pb2.IntendResponse]]:
+        """Announces a change that is meant: when it is seen, a new baseline is begun and no alarm is raised for it."""
 
     @abc.abstractmethod
     def RecordPrediction(
