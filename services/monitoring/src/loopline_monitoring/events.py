@@ -6,6 +6,7 @@ from typing import Any
 
 from prometheus_client import Counter
 
+from loopline.evaluation.v1.events_pb2 import AnswerEvaluated, FeedbackGiven
 from loopline.generation.v1.events_pb2 import AnswerFinished
 from loopline.ingestion.v1.events_pb2 import DocumentAccepted, DocumentChunked, DocumentRejected
 from loopline.monitoring.v1.events_pb2 import CanaryAnswered, PredictionServed
@@ -13,6 +14,7 @@ from loopline.retrieval.v1.events_pb2 import QueryServed
 from loopline_contracts.channels import (
     MONITORING_ANSWERS,
     MONITORING_DOCUMENTS,
+    MONITORING_EVALUATIONS,
     MONITORING_PREDICTIONS,
     MONITORING_QUERIES,
     MONITORING_TEXTS,
@@ -22,6 +24,7 @@ from loopline_monitoring.app import Monitor
 from loopline_monitoring.model import Observed
 from loopline_monitoring.readings.answers import of_answer
 from loopline_monitoring.readings.documents import of_accepted, of_chunked, of_rejected
+from loopline_monitoring.readings.evaluations import of_evaluated, of_feedback
 from loopline_monitoring.readings.predictions import of_canary, of_prediction
 from loopline_monitoring.readings.queries import of_query
 from loopline_nats.line import Line
@@ -32,6 +35,8 @@ UNREADABLE = Counter("loopline_drift_unreadable_total", "Messages that are no fa
 
 READINGS: Mapping[type, Callable[[Any, Any], Observed | None]] = {
     AnswerFinished: of_answer,
+    AnswerEvaluated: of_evaluated,
+    FeedbackGiven: of_feedback,
     QueryServed: of_query,
     DocumentAccepted: of_accepted,
     DocumentRejected: of_rejected,
@@ -48,6 +53,7 @@ def opened(line: Line) -> Mapping[Reader, Callable[..., AsyncGenerator[Batch, No
         MONITORING_QUERIES: lambda after, **span: reads(MONITORING_QUERIES, line, after, **span),
         MONITORING_DOCUMENTS: lambda after, **span: reads(MONITORING_DOCUMENTS, line, after, **span),
         MONITORING_TEXTS: lambda after, **span: reads(MONITORING_TEXTS, line, after, **span),
+        MONITORING_EVALUATIONS: lambda after, **span: reads(MONITORING_EVALUATIONS, line, after, **span),
         MONITORING_PREDICTIONS: lambda after, **span: reads(MONITORING_PREDICTIONS, line, after, **span),
     }
 

@@ -13,6 +13,7 @@ from loopline_monitoring.detection.windows import Verdict
 __all__ = ["Alarm", "Cause", "Kind", "Severity", "Summary", "Value", "Verdict"]
 
 WEEK_S = 7 * 86_400.0
+CANARY = "canary.similarity"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -226,6 +227,16 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """How the windows of a signal open and close: by count, so many values; by time, so many seconds."""
+
+    by: str
+    size: float
+    gap_s: float
+    lateness_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What the operator decides; see the README for each."""
 
@@ -233,6 +244,8 @@ class Policy:
     # count: a window closes after `window_size` values; time: after so many seconds.
     window_by: str = "count"
     window_size: float = 50.0
+    # Signals with windows of their own size.
+    window_sizes: tuple[tuple[str, float], ...] = ()
     # A silence of so long closes a window; what was in it is compared when it is enough.
     gap_s: float = 3600.0
     # A value that is told so long after its window's end is late, and left out.
@@ -247,3 +260,15 @@ class Policy:
     thresholds: tuple[Threshold, ...] = ()
     canaries: tuple[Canaries, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
+
+    def frame(self, signal: str) -> Frame:
+        """How the windows of a signal open and close. A window of canaries is one round of them."""
+        sizes = dict(self.window_sizes)
+        size = sizes.get(signal, self.window_size)
+        if signal == CANARY and self.window_by == "count" and signal not in sizes and self.canaries:
+            size = float(max(len(c.questions) for c in self.canaries))
+        return Frame(self.window_by, size, self.gap_s, self.lateness_s)
+
+    def learning(self, signal: str) -> int:
+        """How many values become the first baseline; canaries come slowly, so for them the fewest that can."""
+        return min(self.learn, self.least) if signal == CANARY else self.learn

@@ -36,7 +36,9 @@ class Monitor:
         self._behind: set[str] = set()
         self._changes: list[Change] = []
         self._unwritten = 0
-        self._written_at = time.monotonic()
+        # By the monotonic clock: when the state was last known to be written, when each reader last came.
+        self.written_at = time.monotonic()
+        self.heard_at: dict[str, float] = {}
         self._watchers: set[asyncio.Queue[Alarm]] = set()
         # Set when letters were written, for those who carry them.
         self.posted = asyncio.Event()
@@ -47,6 +49,7 @@ class Monitor:
         self.watching.restore(kept.records)
         self._places = dict(kept.places)
         self._behind = set(readers)
+        self.heard_at = dict.fromkeys(self._behind, time.monotonic())
         return kept.places
 
     async def hear(self, reader: str, last: int, observed: Sequence[Observed], *, caught_up: bool = False) -> None:
@@ -57,8 +60,9 @@ class Monitor:
             if self._places.get(reader) != last:
                 self._places[reader] = last
                 self._unwritten += max(1, len(observed))
+            self.heard_at[reader] = time.monotonic()
             (self._behind.discard if caught_up else self._behind.add)(reader)
-            if self._unwritten >= MOST_UNWRITTEN or time.monotonic() - self._written_at > self._every_s:
+            if self._unwritten >= MOST_UNWRITTEN or time.monotonic() - self.written_at > self._every_s:
                 await self._write()
 
     async def do(self, act: Callable[[Watching], Iterator[Change]]) -> None:
@@ -115,7 +119,7 @@ class Monitor:
                 log.warning("the state is not written now: %s", error)
                 await asyncio.sleep(AGAIN_S[min(tries, len(AGAIN_S) - 1)])
                 tries += 1
-        self._unwritten, self._written_at = 0, time.monotonic()
+        self._unwritten, self.written_at = 0, time.monotonic()
         if kept.letters:
             self.posted.set()
         for change in changes:

@@ -13,7 +13,7 @@ from loopline_monitoring.detection.promise import Promise
 from loopline_monitoring.detection.sequential import Sequential
 from loopline_monitoring.detection.sketch import Sketch
 from loopline_monitoring.detection.windows import Verdict, compare
-from loopline_monitoring.model import WEEK_S, Policy, Span
+from loopline_monitoring.model import WEEK_S, Frame, Span
 
 SHOWN = 40
 # A window's p above this looks like the baseline.
@@ -100,19 +100,19 @@ class Series:
     calm: int = 0
 
     def add(
-        self, value: Value, at: float, told_at: float, about: str, policy: Policy, promise: Promise, keys: int
+        self, value: Value, at: float, told_at: float, about: str, frame: Frame, promise: Promise, keys: int
     ) -> Iterator[Closed]:
         """One more value; the windows it closes. `keys`: how many series share the promise."""
         self.seen += 1
-        if at - self.last_at > policy.gap_s and self.last_at:
+        if at - self.last_at > frame.gap_s and self.last_at:
             yield from self.finish(promise, keys)
             self.recent.append((at, None))
             gap = True
         else:
             gap = False
-        if policy.window_by == "time":
-            yield from self.pass_time(told_at, policy, promise, keys)
-        window = self._window(at, told_at, policy, gap)
+        if frame.by == "time":
+            yield from self.pass_time(told_at, frame, promise, keys)
+        window = self._window(at, told_at, frame, gap)
         if window is None:
             self.late += 1
             return
@@ -120,7 +120,7 @@ class Series:
         window.add(value, at, about)
         self.missing += window.count == before
         self.last_at = max(self.last_at, at)
-        if policy.window_by == "count" and _seen(window) >= policy.window_size:
+        if frame.by == "count" and _seen(window) >= frame.size:
             yield self._close(0.0, promise, keys)
         if self.collecting is not None:
             self.collecting.sketch.add(value, at, about)
@@ -130,11 +130,11 @@ class Series:
         elif self.sequential is not None:
             self.sequential.add(value, max(at, self.last_at), about, ceiling=100 / promise.level_sequential(keys))
 
-    def pass_time(self, now: float, policy: Policy, promise: Promise, keys: int) -> Iterator[Closed]:
+    def pass_time(self, now: float, frame: Frame, promise: Promise, keys: int) -> Iterator[Closed]:
         """Windows by time whose time is over; by count: the one in which nothing came for as long as a gap."""
         for begin in sorted(self.windows):
-            by_time = policy.window_by == "time"
-            ends = begin + policy.window_size + policy.lateness_s if by_time else self.last_at + policy.gap_s
+            by_time = frame.by == "time"
+            ends = begin + frame.size + frame.lateness_s if by_time else self.last_at + frame.gap_s
             if now >= ends:
                 yield self._close(begin, promise, keys)
 
@@ -160,10 +160,10 @@ class Series:
         """Of the sequential test, in weeks; 0 without one."""
         return self.sequential.evalue if self.sequential else 0.0
 
-    def _window(self, at: float, told_at: float, policy: Policy, gap: bool) -> Sketch | None:
-        begin = at - at % policy.window_size if policy.window_by == "time" else 0.0
+    def _window(self, at: float, told_at: float, frame: Frame, gap: bool) -> Sketch | None:
+        begin = at - at % frame.size if frame.by == "time" else 0.0
         if begin not in self.windows:
-            if policy.window_by == "time" and told_at >= begin + policy.window_size + policy.lateness_s:
+            if frame.by == "time" and told_at >= begin + frame.size + frame.lateness_s:
                 return None
             self.windows[begin] = Open(Sketch.empty(self.kind), gap)
         return self.windows[begin].sketch

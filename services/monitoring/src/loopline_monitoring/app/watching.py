@@ -4,27 +4,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from loopline_monitoring.app.alarms import Alarms, Finding
 from loopline_monitoring.app.derived import Derived
+from loopline_monitoring.app.diagnosis import causes, drifting, short
+from loopline_monitoring.app.golden import Golden
 from loopline_monitoring.app.limits import Limits
 from loopline_monitoring.app.plain import ALARM, COMPARISON
 from loopline_monitoring.app.recents import Recents
 from loopline_monitoring.app.series import Closed, Series
 from loopline_monitoring.app.versions import Versions
-from loopline_monitoring.detection.causes import REACHES, Moved, VersionSeen, rank
-from loopline_monitoring.detection.effects import arcsines
-from loopline_monitoring.detection.effects import severity as graded
+from loopline_monitoring.detection.causes import REACHES
 from loopline_monitoring.detection.kinds import Flaw, Kind, Value, clean
 from loopline_monitoring.detection.promise import Promise
 from loopline_monitoring.detection.sketch import Sketch
 from loopline_monitoring.detection.windows import compare
 from loopline_monitoring.model import (
-    Cause,
+    CANARY,
     Change,
     Comparison,
+    Frame,
     Intention,
     Key,
     Observed,
     Policy,
-    Severity,
     Version,
 )
 from loopline_monitoring.ports import Row
@@ -47,9 +47,13 @@ class Watching:
         self.comparisons: dict[Key, Comparison] = {}
         self.recents = Recents()
         self.limits = Limits(self.policy.thresholds)
+        self.golden = Golden()
         self._derived = Derived(self.policy.learn or 200)
         self._slices: dict[tuple[str, str], set[str]] = {}
         self._canaries = {(c.tenant, c.collection, q) for c in self.policy.canaries for q in c.questions}
+        self._frame_of_most = self.policy.frame("")
+        own = {name for name, _ in self.policy.window_sizes} | {CANARY}
+        self._frames = {signal: self.policy.frame(signal) for signal in own}
         # How many series share the promise.
         self._tested = 0
         self._changed: set[Key] = set()
@@ -83,7 +87,7 @@ class Watching:
         """Closes what is over, when nothing is left to be read."""
         for key, series in self.signals.items():
             if series.windows:
-                for closed in series.pass_time(now, self.policy, self.promise, self._tested):
+                for closed in series.pass_time(now, self._frame(key), self.promise, self._tested):
                     yield from self._closed(key, series, closed)
                     self._changed.add(key)
 
@@ -121,6 +125,7 @@ class Watching:
         records |= {("comparison", one.key.id): COMPARISON.pack(one) for one in self._compared}
         records |= self._derived.changes()
         records |= self.limits.changes()
+        records |= self.golden.changes()
         if self._versioned:
             records["versions", ""] = self.versions.to_bytes()
         rows, self._rows = self._rows, []
@@ -148,6 +153,8 @@ class Watching:
                     self.versions.restore(data)
                 case "limits":
                     self.limits.restore(data)
+                case "golden":
+                    self.golden.restore(identity, data)
                 case _:
                     self._derived.restore(kind, identity, data)
         self.alarms.restore(alarms)
@@ -173,12 +180,12 @@ class Watching:
             if kind is None:
                 return
             series = self.signals[key] = Series(kind)
-            if self.policy.learn:
-                series.collect("first", self.policy.learn, observed.at)
+            if wanted := self.policy.learning(key.signal):
+                series.collect("first", wanted, observed.at)
         before = series.baseline
         self._changed.add(key)
         for closed in series.add(
-            value, observed.at, observed.told_at, observed.about, self.policy, self.promise, self._tested
+            value, observed.at, observed.told_at, observed.about, self._frame(key), self.promise, self._tested
         ):
             yield from self._closed(key, series, closed)
         if series.baseline is not before:
@@ -186,7 +193,10 @@ class Watching:
             yield from self._agreed(key, observed.at)
         elif not series.moved and series.evidence() >= 1 / self.promise.level_sequential(self._tested):
             series.moved, series.calm = True, 0
-            yield from self._found(self._drifting(key, series, observed.at))
+            yield from self._found(drifting(key, series, observed.at, self.recents))
+
+    def _frame(self, key: Key) -> Frame:
+        return self._frames.get(key.signal, self._frame_of_most)
 
     def _closed(self, key: Key, series: Series, closed: Closed) -> Iterator[Change]:
         """A window is over: it is kept, tested, held to its limits, and may end an alarm."""
@@ -201,7 +211,7 @@ class Watching:
             return
         if closed.alarming:
             series.moved = True
-            finding = self._drifting(key, series, closed.span.end)
+            finding = drifting(key, series, closed.span.end, self.recents)
             examples = finding.examples or closed.sketch.examples()
             yield from self._found(
                 Finding(
@@ -229,59 +239,19 @@ class Watching:
     def _quiet(self, series: Series) -> bool:
         return series.sequential is None or series.sequential.quiet(self.promise.level_sequential(self._tested))
 
-    def _drifting(self, key: Key, series: Series, at: float) -> Finding:
-        """What the test that looks at every value has found."""
-        sequential, baseline = series.sequential, series.baseline
-        assert sequential is not None and baseline is not None  # noqa: S101, PT018 - a series is tested against a baseline only
-        before, after, _ = sequential.shares()
-        effect = max((abs(arcsines(old, new)) for old, new in zip(before, after, strict=True)), default=0.0)
-        for window in series.windows.values():
-            verdict = compare(baseline.sketch, window.sketch)
-            effect = verdict.effect if verdict.enough else effect
-        severity = graded(effect)
-        examples = sequential.abouts(10)
-        return Finding(
-            key,
-            "",
-            "sequential",
-            1 / max(1.0, series.evidence()),
-            effect,
-            severity if severity is not Severity.NONE else Severity.LOW,
-            sequential.leaning,
-            sequential.onset,
-            at,
-            baseline.name,
-            baseline.version,
-            examples,
-            self.recents.questions(key.tenant, examples),
-        )
-
     def _found(self, finding: Finding) -> Iterator[Change]:
-        yield from self.alarms.found(finding, self._causes(finding))
-
-    def _causes(self, finding: Finding) -> list[Cause]:
-        """Ranked over all that moved in the collection, since one change moves many signals."""
-        key = finding.key
-        moved = []
-        for other, series in self.signals.items():
-            alike = (other.tenant, other.collection) == (key.tenant, key.collection)
-            if alike and series.sequential is not None and (series.moved or other == key):
-                times, likelihood = series.sequential.profile()
-                moved.append(Moved(other.signal, other.collection, other.slice, times, likelihood))
-        seen = [
-            VersionSeen(event.what, event.value, event.before, event.at, event.collection)
-            for event in self.versions.before(key.tenant, key.collection, finding.at)
-        ]
-        return rank(moved, seen)
+        yield from self.alarms.found(finding, causes(finding, self.signals, self.versions))
 
     def _rebase(self, version: Version) -> Iterator[Change]:
         """A change that was meant: what it can move is agreed anew."""
         families = REACHES.get(version.what)
+        if families is None or "canary" in families:
+            self.golden.forget(version.tenant, version.collection)
         for key in sorted(self.signals):
             ours = key.tenant == version.tenant and version.collection in ("", key.collection)
             if ours and (families is None or key.signal.partition(".")[0] in families):
                 name = f"after {version.what} {short(version.value)}"
-                wanted = self.policy.learn or self.policy.least
+                wanted = self.policy.learning(key.signal) or self.policy.least
                 yield from self._collect(key, name, wanted, version.at, f"{version.what}={version.value}")
 
     def _collect(self, key: Key, name: str, wanted: int, at: float, because: str) -> Iterator[Change]:
@@ -322,12 +292,6 @@ class Watching:
 
     def _count(self) -> None:
         self._tested = sum(series.sequential is not None for series in self.signals.values())
-
-
-def short(value: str) -> str:
-    """A version as people say it: long hashes are cut."""
-    name, at, digest = value.rpartition("@")
-    return f"{name}{at}{digest[:12]}" if len(digest) > 20 else value
 
 
 def matching(signals: Iterable[Key], tenant: str, collection: str = "", signal: str = "") -> Sequence[Key]:

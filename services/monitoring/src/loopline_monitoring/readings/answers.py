@@ -1,7 +1,8 @@
 """Signals of answer_finished."""
 
-from loopline.generation.v1.events_pb2 import AnswerFinished, Outcome
+from loopline.generation.v1.events_pb2 import AnswerFinished, Outcome, Versions
 from loopline_monitoring.model import Observed, Value
+from loopline_monitoring.readings.language import language
 from loopline_monitoring.readings.times import happened
 from loopline_monitoring.readings.words import readable, refuses, repetition, words
 from loopline_nats.envelope import Delivery
@@ -27,7 +28,7 @@ def of_answer(fact: AnswerFinished, delivery: Delivery) -> Observed:
         about=fact.answer_id,
         values=values,
         slices=_slices(fact),
-        versions=_versions(fact),
+        versions=versions_of(fact.versions),
         question=fact.question if readable(fact.question) else "",
         revisions=_revisions(fact),
     )
@@ -58,6 +59,9 @@ def _completed(fact: AnswerFinished) -> dict[str, Value]:
         values["answer.length"] = float(len(found))
         values["answer.repetition"] = repetition(found)
         values["answer.refused"] = float(refuses(fact.text))
+        asked, answered = language(fact.question) if readable(fact.question) else "", language(fact.text)
+        if asked and answered:
+            values["answer.language_switch"] = float(asked != answered)
     return values
 
 
@@ -73,8 +77,8 @@ def _slices(fact: AnswerFinished) -> tuple[str, ...]:
     return tuple(f"{name}={value}" for name, value in groups.items() if value)
 
 
-def _versions(fact: AnswerFinished) -> dict[str, str]:
-    made = fact.versions
+def versions_of(made: Versions) -> dict[str, str]:
+    """What made an answer, by kind; what is not known is left out."""
     found = {
         "prompt": f"{made.prompt}.{made.prompt_version}@{made.prompt_hash}" if made.prompt_hash else "",
         "model": f"{made.model}@{made.model_revision}".rstrip("@"),

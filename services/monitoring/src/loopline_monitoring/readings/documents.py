@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from loopline.ingestion.v1.events_pb2 import DocumentAccepted, DocumentChunked, DocumentRejected
 from loopline_monitoring.model import Observed, Value
+from loopline_monitoring.readings.language import language
 from loopline_monitoring.readings.times import happened
 from loopline_monitoring.readings.words import words
 from loopline_nats.envelope import Delivery
@@ -40,6 +41,7 @@ def of_chunked(fact: DocumentChunked, delivery: Delivery) -> Observed | None:
         "document.rejected": 0.0,
         "document.unexpected": 0.0,
         "document.chunk_words": float(len(words(text))) / max(1, len(fact.chunks[:4])),
+        "document.language": language(text) or "unclear",
     }
     return _observed(batch.collection, batch.document_id, values, delivery)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from loopline.retrieval.v1.events_pb2 import QueryServed
 from loopline_monitoring.model import Observed, Value
+from loopline_monitoring.readings.language import language
 from loopline_monitoring.readings.times import happened
 from loopline_monitoring.readings.words import readable, words
 from loopline_nats.envelope import Delivery
@@ -15,6 +16,7 @@ FLOAT_BYTES = 4
 
 def of_query(fact: QueryServed, delivery: Delivery) -> Observed:
     """One observation of a question and of what was found for it."""
+    spoken = ""
     values: dict[str, Value] = {
         "retrieval.empty": float(not fact.passages),
         "retrieval.index_version": fact.index_version,
@@ -29,6 +31,7 @@ def of_query(fact: QueryServed, delivery: Delivery) -> Observed:
         values["retrieval.score_gap"] = scores[0] - scores[1]
     if readable(fact.question):
         values["question.length"] = float(len(words(fact.question)))
+        values["question.language"] = spoken = language(fact.question) or "unclear"
     if fact.vector and len(fact.vector) % FLOAT_BYTES == 0:
         values["question.embedding"] = np.frombuffer(fact.vector, "<f4").astype(np.float32)
     return Observed(
@@ -39,6 +42,7 @@ def of_query(fact: QueryServed, delivery: Delivery) -> Observed:
         told_at=delivery.time.timestamp(),
         about=fact.query_id,
         values=values,
+        slices=(f"language={spoken}",) if spoken else (),
         versions={
             "index": f"{fact.collection}={fact.index_version}",
             "embedding_model": f"{fact.model.name}@{fact.model.revision}".rstrip("@"),
