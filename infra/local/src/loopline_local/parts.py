@@ -44,6 +44,11 @@ class Options:
         return self.home / "data"
 
     @property
+    def policy(self) -> Path:
+        """The monitor's policy, where somebody wrote one."""
+        return self.home / "policy.toml"
+
+    @property
     def logs(self) -> Path:
         """What the processes say."""
         return self.home / "logs"
@@ -111,7 +116,12 @@ def services(options: Options, ports: dict[str, int], service_key: str, store_ke
             "SCORES__URL": f"sqlite+aiosqlite:///{data / 'scores.db'}",
             "TARGETS__EMBEDDING": target["embedding"],
         },
-        "monitoring": {"STATE__URL": f"sqlite:///{data / 'monitoring.db'}"},
+        "monitoring": {
+            "STATE__URL": f"sqlite:///{data / 'monitoring.db'}",
+            "TARGETS__GENERATION": target["generation"],
+            "TARGETS__EMBEDDING": target["embedding"],
+            **({"WATCH__POLICY": str(options.policy)} if options.policy.exists() else {}),
+        },
     }
     return [
         Part(

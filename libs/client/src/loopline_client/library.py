@@ -24,6 +24,7 @@ from loopline.retrieval.v1.retrieval_service_pb2 import SearchRequest
 from loopline.retrieval.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
 from loopline_client import results
 from loopline_client.evaluation import Evaluation
+from loopline_client.monitoring import Monitoring
 from loopline_client.results import Answer, Collection, Document, Passage, Step, Submitted
 from loopline_client.settings import ClientSettings, Profile
 from loopline_grpc.client import calling, connect
@@ -60,10 +61,19 @@ class Loopline:
 
     @classmethod
     def connect(
-        cls, *, ingestion: str, retrieval: str, generation: str, key: str, nats_url: str = "", evaluation: str = ""
+        cls,
+        *,
+        ingestion: str,
+        retrieval: str,
+        generation: str,
+        key: str,
+        nats_url: str = "",
+        evaluation: str = "",
+        monitoring: str = "",
     ) -> Self:
         """A line by its addresses (host:port)."""
-        targets = {"ingestion": ingestion, "retrieval": retrieval, "generation": generation, "evaluation": evaluation}
+        targets = {"ingestion": ingestion, "retrieval": retrieval, "generation": generation}
+        targets |= {"evaluation": evaluation, "monitoring": monitoring}
         return cls(Profile(key=key, nats_url=nats_url, targets=targets))
 
     async def __aenter__(self) -> Self:
@@ -208,6 +218,11 @@ class Loopline:
     def evaluation(self) -> Evaluation:
         """Scores of answers, and what people say of them."""
         return Evaluation(self._channel)
+
+    @property
+    def monitoring(self) -> Monitoring:
+        """What differs from what was agreed as normal; predictions of models of one's own."""
+        return Monitoring(self._channel)
 
     async def bus(self) -> Line:
         """The bus, for operators and subscribers. Unavailable when it is not known or away."""

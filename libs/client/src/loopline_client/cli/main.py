@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-from loopline_client.cli import answers, ask, dead_letters, doctor, documents, events, ingest, operating
+from loopline_client.cli import answers, ask, dead_letters, doctor, documents, drift, events, ingest, operating
 
 # What shells say of a command that SIGPIPE ended.
 PIPE_CLOSED = 141
@@ -27,6 +27,7 @@ app.command()(answers.feedback)
 app.add_typer(answers.answers, name="answers")
 app.add_typer(ask.conversations, name="conversations")
 app.add_typer(events.events, name="events")
+app.add_typer(drift.drift, name="drift")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.add_typer(operating.streams, name="streams")
 app.add_typer(operating.subscribers, name="subscribers")
@@ -38,6 +39,7 @@ def main() -> None:
     """The command `loopline`; other distributions join it by the entry point group `loopline.commands`."""
     for entry in entry_points(group="loopline.commands"):
         app.add_typer(entry.load())
+    drift.join()
     try:
         app()
     except BrokenPipeError:  # `loopline ... | head`: nobody reads on; what is still buffered goes nowhere
