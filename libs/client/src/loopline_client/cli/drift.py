@@ -213,7 +213,7 @@ def intend(
 def join() -> None:
     """Other distributions add commands by the entry point group `loopline.commands.drift`: report, backtest."""
     for entry in entry_points(group="loopline.commands.drift"):
-        drift.add_typer(entry.load())
+        drift.registered_commands += entry.load().registered_commands
 
 
 def sparkline(values: Sequence[float | None], usual: float) -> str:

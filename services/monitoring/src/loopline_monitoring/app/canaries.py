@@ -15,6 +15,8 @@ from loopline_runtime.errors import LooplineError
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
+# When none could be answered they are asked again so soon.
+AGAIN_S = 30.0
 
 
 class Asking:
@@ -42,8 +44,10 @@ class Asking:
                 occasion = f"{new[-1].what} {new[-1].value}"
             if new or time.monotonic() - asked_at > canaries.every_s:
                 known, asked_at = now, time.monotonic()
-                await self.ask(canaries, occasion)
-                occasion = "schedule"
+                if await self.ask(canaries, occasion):
+                    occasion = "schedule"
+                else:
+                    asked_at += min(0.0, AGAIN_S - canaries.every_s)
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _versions(self, canaries: Canaries) -> Sequence[Version]:

@@ -17,7 +17,7 @@ def of_accepted(fact: DocumentAccepted, delivery: Delivery) -> Observed:
         "document.format": fact.content_type or "unknown",
     }
     told = _observed(fact.collection, fact.document_id, values, delivery)
-    return replace(told, revision=delivery.revision, fingerprint=fact.sha256)
+    return replace(told, revision=delivery.revision, fingerprint=fact.sha256 or fact.version)
 
 
 def of_rejected(fact: DocumentRejected, delivery: Delivery) -> Observed:
