@@ -29,11 +29,11 @@ from loopline_embedding.rpc import EmbeddingRpc
 from loopline_embedding.turns import Turns
 from loopline_grpc.client import connect
 from loopline_grpc.server import Door, serving
-from loopline_retrieval.adapters.fakes import FakeServing
+from loopline_retrieval.adapters.fakes import FakeKnowledge, FakeServing, untold
 from loopline_retrieval.adapters.questions_grpc import QuestionsGrpc
 from loopline_retrieval.adapters.reranker_sentences import SentenceReranker
 from loopline_retrieval.adapters.sqlite_store import SqliteStore
-from loopline_retrieval.app import Searching
+from loopline_retrieval.app import Comparing, Searching, Switching
 from loopline_retrieval.model import Batch, Chunk, Model, Place, Space
 from loopline_retrieval.rpc import RetrievalRpc
 from loopline_runtime.settings import Grpc
@@ -121,7 +121,8 @@ async def measure(folder: Path, rounds: int) -> None:
             connect(f"127.0.0.1:{embedding.port}") as channel,
         ):
             searching = Searching(store, QuestionsGrpc(channel), versions)
-            rpc = RetrievalRpc(searching, lambda *_: None)
+            switching = Switching(store, FakeKnowledge(), versions, Comparing(store, searching), untold)
+            rpc = RetrievalRpc(searching, switching, lambda *_: None)
             door = Door(add_RetrievalServiceServicer_to_server, rpc, "loopline.retrieval.v1.RetrievalService")
             async with (
                 serving(Grpc(port=0), keys=None, doors=[door]) as retrieval,

@@ -29,9 +29,11 @@ from loopline_nats.dead_letters import DeadLetters
 from loopline_nats.line import Line, open_line
 from loopline_nats.objects import Objects
 from loopline_retrieval import events as retrieval_events
-from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv, ServingKv
+from loopline_retrieval.adapters.fakes import FakeQuestions, untold
+from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv
+from loopline_retrieval.adapters.serving_kv import ServingKv
 from loopline_retrieval.adapters.sqlite_store import SqliteStore
-from loopline_retrieval.app import Indexing
+from loopline_retrieval.app import Comparing, Indexing, Searching, Switching
 from loopline_runtime.errors import Invalid
 from loopline_testing.fixtures import bus_settings
 from loopline_testing.nats import NatsServer
@@ -91,7 +93,10 @@ async def whole(provisioned: NatsServer, tmp_path: Path) -> AsyncIterator[Whole]
         building = Building(plans, history, working, in_flight=2, lost_after_s=60)
         ingestion_events.bind(ingestion, working, building, ledger, plans, always, always)
         embedding_events.bind(embedding, Embedding(embedder, turns))
-        retrieval_events.bind(retrieval, Indexing(store, KnowledgeKv(retrieval), ServingKv(retrieval)), store)
+        knowledge, serving = KnowledgeKv(retrieval), ServingKv(retrieval)
+        searching = Searching(store, FakeQuestions(lambda _: b""), serving)
+        switching = Switching(store, knowledge, serving, Comparing(store, searching), untold)
+        retrieval_events.bind(retrieval, Indexing(store, knowledge, serving), switching, store)
         for line in (ingestion, embedding, retrieval):
             await line.start()
         yield Whole(documents, embedder)
@@ -103,7 +108,7 @@ async def test_random_bytes_on_every_subject_harm_nothing_and_are_kept(whole: Wh
             await line.publish(channel.of("acme", "f" * 32), b"\xff" + os.urandom(64), {}, stream=channel.stream)
     settled = await whole.settled(await whole.submit("good.txt", b"one line\nanother line"))
     assert (settled.state, settled.chunk_count) == (State.INDEXED, 2)
-    heard = 3 * (1 + 6 + 1 + 1 + 1 + 1 + 3)  # by extract, ledger, build, progress, embed, index, documents
+    heard = 3 * (1 + 6 + 1 + 1 + 1 + 1 + 4)  # by extract, ledger, build, progress, embed, index, documents
     letters = []
     async with asyncio.timeout(20):
         while len(letters) < heard:

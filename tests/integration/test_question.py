@@ -30,10 +30,10 @@ from loopline_generation.app import Answering, Policy
 from loopline_generation.rpc import GenerationRpc
 from loopline_grpc.client import connect
 from loopline_grpc.server import Door, serving
-from loopline_retrieval.adapters.fakes import FakeServing
+from loopline_retrieval.adapters.fakes import FakeKnowledge, FakeServing, untold
 from loopline_retrieval.adapters.questions_grpc import QuestionsGrpc
 from loopline_retrieval.adapters.sqlite_store import SqliteStore
-from loopline_retrieval.app import Searching
+from loopline_retrieval.app import Comparing, Searching, Switching
 from loopline_retrieval.model import Batch, Chunk, Model, Place, Space
 from loopline_retrieval.rpc import RetrievalRpc
 from loopline_runtime.settings import Grpc
@@ -79,9 +79,10 @@ async def generation(tmp_path: Path) -> AsyncIterator[GenerationServiceStub]:
         await store.put(batch, [Chunk("c1", 0, text, Place(), embedder.embed([text])[0])], frozenset())
         await store.show(SPACE, "d1", 1)
         searching = Searching(store, QuestionsGrpc(embedding), versions)
+        switching = Switching(store, FakeKnowledge(), versions, Comparing(store, searching), untold)
         retrieval = await open_door(
             add_RetrievalServiceServicer_to_server,
-            RetrievalRpc(searching, lambda *_: None),
+            RetrievalRpc(searching, switching, lambda *_: None),
             "loopline.retrieval.v1.RetrievalService",
         )
         server = await enter(scripted_server())

@@ -20,11 +20,13 @@ from loopline_nats.content import Content, Contents
 from loopline_nats.line import Fact, Heard, Line, open_line
 from loopline_retrieval import events
 from loopline_retrieval.adapters.fakes import FakeQuestions
-from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv, ServingKv
+from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv
+from loopline_retrieval.adapters.serving_kv import ServingKv
 from loopline_retrieval.adapters.sqlite_store import SqliteStore
-from loopline_retrieval.app import Indexing, Searching
+from loopline_retrieval.app import Comparing, Indexing, Searching, Switching
 from loopline_retrieval.rpc import RetrievalRpc
 from loopline_retrieval.served import Served
+from loopline_retrieval.switched import Switched
 from loopline_runtime.errors import Invalid, NotFound
 from loopline_runtime.settings import Grpc
 from loopline_testing.fixtures import bus_settings
@@ -68,9 +70,14 @@ async def test_from_a_batch_to_a_served_question(provisioned: NatsServer, line: 
         open_line(bus_settings(provisioned), "retrieval") as retrieval,
     ):
         versions = ServingKv(retrieval)
-        events.bind(retrieval, Indexing(store, KnowledgeKv(retrieval), versions), store)
+        knowledge = KnowledgeKv(retrieval)
+        searching = Searching(store, FakeQuestions(bench.embed), versions)
+        switching = Switching(
+            store, knowledge, versions, Comparing(store, searching), Switched(retrieval, versions).tell
+        )
+        events.bind(retrieval, Indexing(store, knowledge, versions), switching, store)
         served = Served(retrieval, Contents(retrieval))
-        rpc = RetrievalRpc(Searching(store, FakeQuestions(bench.embed), versions), served.note)
+        rpc = RetrievalRpc(searching, switching, served.note)
         saying = asyncio.create_task(served.say())
         await retrieval.start()
         await index(provisioned, bench.embed)

@@ -126,6 +126,7 @@ PLAN_RETIRED = Channel(ingestion.PlanRetired, _INGESTION, "loopline.ingestion.v1
 DOCUMENT_CHUNKED = Channel(ingestion.DocumentChunked, _BATCHES, "loopline.ingestion.v1.document_chunked", True)
 CHUNKS_EMBEDDED = Channel(embedding.ChunksEmbedded, "EMBEDDING_BATCHES", "loopline.embedding.v1.chunks_embedded", True)
 CHUNKS_INDEXED = Channel(retrieval.ChunksIndexed, "RETRIEVAL", "loopline.retrieval.v1.chunks_indexed", True)
+INDEX_SWITCHED = Channel(retrieval.IndexSwitched, "RETRIEVAL", "loopline.retrieval.v1.index_switched")
 QUERY_SERVED = Channel(retrieval.QueryServed, "RETRIEVAL_QUERIES", "loopline.retrieval.v1.query_served")
 ANSWER_STARTED = Channel(generation.AnswerStarted, "GENERATION", "loopline.generation.v1.answer_started")
 ANSWER_FINISHED = Channel(generation.AnswerFinished, "GENERATION", "loopline.generation.v1.answer_finished")
@@ -146,6 +147,7 @@ CHANNELS: tuple[Channel[Message], ...] = (
     DOCUMENT_CHUNKED,
     CHUNKS_EMBEDDED,
     CHUNKS_INDEXED,
+    INDEX_SWITCHED,
     QUERY_SERVED,
     ANSWER_STARTED,
     ANSWER_FINISHED,
@@ -179,7 +181,7 @@ INGESTION_FAILURES = Durable("ingestion-failures", (), dead_letters=True)
 EMBEDDING_EMBED = Durable("embedding-embed", (DOCUMENT_CHUNKED,), at_once=4, ack_wait_s=30)
 RETRIEVAL_INDEX = Durable("retrieval-index", (CHUNKS_EMBEDDED,), at_once=8)
 RETRIEVAL_DOCUMENTS = Durable(
-    "retrieval-documents", (DOCUMENT_READERS_CHANGED, DOCUMENT_DELETED, PLAN_ADDED), at_once=8
+    "retrieval-documents", (DOCUMENT_READERS_CHANGED, DOCUMENT_DELETED, PLAN_ADDED, PLAN_RETIRED), at_once=8
 )
 EVALUATION_SCORE = Durable("evaluation-score", (ANSWER_FINISHED,), at_once=4)
 

@@ -1,5 +1,6 @@
 """Small shared state with compare-and-set, in a JetStream key-value bucket."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,19 @@ class Entries:
         store = await self.store()
         with translated(f"bucket {self._bucket}"):
             await store.delete(key)
+
+    async def items(self, under: str = ">") -> AsyncIterator[tuple[str, Entry]]:
+        """All entries, or those under a subject filter, with their keys."""
+        store = await self.store()
+        with translated(f"bucket {self._bucket}"):
+            watcher: Any = await store.watch(under, ignore_deletes=True)
+            try:
+                async for entry in watcher:
+                    if entry is None:  # all present entries were read
+                        break
+                    yield entry.key, Entry(entry.value or b"", entry.revision or 0)
+            finally:
+                await watcher.stop()
 
     async def keys(self, under: str = ">") -> list[str]:
         """All keys, or those under a subject filter (`acme.*`, `acme.>`)."""

@@ -3,16 +3,16 @@
 from collections.abc import AsyncIterator
 
 from loopline.embedding.v1.events_pb2 import ChunksEmbedded
-from loopline.ingestion.v1.events_pb2 import BatchOf, DocumentDeleted, DocumentReadersChanged, PlanAdded
+from loopline.ingestion.v1.events_pb2 import BatchOf, DocumentDeleted, DocumentReadersChanged, PlanAdded, PlanRetired
 from loopline.retrieval.v1.events_pb2 import ChunksIndexed
 from loopline_contracts.channels import CHUNKS_INDEXED, RETRIEVAL_DOCUMENTS, RETRIEVAL_INDEX
 from loopline_nats.line import Delivery, Fact, Line
-from loopline_retrieval.app import Indexing
+from loopline_retrieval.app import Indexing, Switching
 from loopline_retrieval.model import Batch, Chunk, Model, Place, Space
 from loopline_retrieval.ports import Store
 
 
-def bind(line: Line, indexing: Indexing, store: Store) -> None:
+def bind(line: Line, indexing: Indexing, switching: Switching, store: Store) -> None:
     """Hears what was embedded, and what happened to documents and collections."""
 
     @line.hears(RETRIEVAL_INDEX, probe=store.ready)
@@ -27,13 +27,17 @@ def bind(line: Line, indexing: Indexing, store: Store) -> None:
             yield Fact(CHUNKS_INDEXED, said, delivery.id, delivery.tenant, delivery.document)
 
     @line.hears(RETRIEVAL_DOCUMENTS, probe=store.ready)
-    async def follow(event: DocumentDeleted | DocumentReadersChanged | PlanAdded, delivery: Delivery) -> None:
+    async def follow(
+        event: DocumentDeleted | DocumentReadersChanged | PlanAdded | PlanRetired, delivery: Delivery
+    ) -> None:
         tenant, revision = delivery.tenant, delivery.revision
         if isinstance(event, DocumentDeleted):
             await indexing.forget(tenant, event.collection, event.document_id, revision)
         elif isinstance(event, DocumentReadersChanged):
             readers = frozenset(event.readers)
             await indexing.change_readers(tenant, event.collection, event.document_id, readers, revision)
+        elif isinstance(event, PlanRetired):
+            await switching.ended(tenant, event.collection, event.index_version)
         else:
             model = event.plan.model
             space = Space(tenant, event.collection, event.index_version)

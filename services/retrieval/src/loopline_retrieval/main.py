@@ -10,14 +10,16 @@ from loopline_nats.access import KeyRing
 from loopline_nats.content import Contents
 from loopline_nats.line import open_line
 from loopline_retrieval import events
-from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv, ServingKv
+from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv
 from loopline_retrieval.adapters.questions_grpc import QuestionsGrpc
 from loopline_retrieval.adapters.reranker_sentences import SentenceReranker
-from loopline_retrieval.app import Indexing, Searching
+from loopline_retrieval.adapters.serving_kv import ServingKv
+from loopline_retrieval.app import Comparing, Indexing, Searching, Switching
 from loopline_retrieval.ports import Store
 from loopline_retrieval.rpc import RetrievalRpc
 from loopline_retrieval.served import Served
 from loopline_retrieval.settings import Settings
+from loopline_retrieval.switched import Switched
 from loopline_runtime.lifecycle import background, run, until_stopped
 from loopline_runtime.telemetry import start_telemetry
 
@@ -55,13 +57,18 @@ async def serve() -> None:
             reranker = SentenceReranker(questions) if settings.search.rerank == "sentences" else None
             searching = Searching(store, questions, versions, reranker)
             served = Served(line, Contents(line))
-            events.bind(line, Indexing(store, KnowledgeKv(line), versions), store)
+            knowledge = KnowledgeKv(line)
+            switched = Switched(line, versions)
+            switching = Switching(store, knowledge, versions, Comparing(store, searching), switched.tell)
+            events.bind(line, Indexing(store, knowledge, versions), switching, store)
             telemetry.liveness(line.ailment)
-            door = Door(add_RetrievalServiceServicer_to_server, RetrievalRpc(searching, served.note), SERVICE)
+            rpc = RetrievalRpc(searching, switching, served.note)
+            door = Door(add_RetrievalServiceServicer_to_server, rpc, SERVICE)
             ready = {SERVICE: store.ready, "events": line.ready}
             ring = keys if settings.access.mode == "keys" else None
             async with (
                 background(served.say(), name="served"),
+                background(switched.keep_telling(), name="switched"),
                 serving(settings.grpc, keys=ring, doors=[door], ready=ready),
             ):
                 await line.start()

@@ -107,11 +107,12 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Which batches of a revision are in, in one index version."""
+    """Which batches of a revision are in, in one index version. `shown`: the last revision that was whole there; 0: none."""
 
     revision: int
     count: int
     seen: frozenset[int] = frozenset()
+    shown: int = 0
 
     @property
     def complete(self) -> bool:
@@ -144,7 +145,9 @@ class Known:
         """This batch is in."""
         before = self.versions.get(batch.space.version)
         seen = before.seen if before and before.revision == batch.revision else frozenset()
-        progress = Progress(batch.revision, batch.count, seen | {batch.number})
+        progress = Progress(batch.revision, batch.count, seen | {batch.number}, before.shown if before else 0)
+        if progress.complete:
+            progress = replace(progress, shown=batch.revision)
         return replace(self, versions={**self.versions, batch.space.version: progress})
 
     def with_deletion(self, revision: int) -> "Known":

@@ -1,10 +1,11 @@
 """What this service needs from the world."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol
 
 from loopline_retrieval.filters import Filter
 from loopline_retrieval.model import Batch, Chunk, Hit, Known, Model, Passage, Row, Space, Vector
+from loopline_retrieval.versions import Held, Index
 
 
 class Store(Protocol):
@@ -54,6 +55,14 @@ class Store(Protocol):
         """The rows as passages; those that answer no more are left out."""
         ...
 
+    async def sample(self, space: Space, count: int, seed: int, principals: frozenset[str]) -> list[Passage]:
+        """Passages that answer and that the principals may read, drawn at random; the same seed draws the same from the same."""
+        ...
+
+    def held(self, space: Space) -> AsyncIterator[Held]:
+        """Every revision of every document that lies there, in whatever order."""
+        ...
+
     async def ready(self) -> None:
         """Unavailable while it cannot answer."""
         ...
@@ -82,16 +91,32 @@ class Knowledge(Protocol):
         """Changes it, or Aborted when somebody was faster."""
         ...
 
-
-class Serving(Protocol):
-    """Which index version of a collection serves."""
-
-    async def of(self, tenant: str, collection: str) -> tuple[str, Model] | None:
-        """The version and its model, or None for an unknown collection. While the bus is away: as last known."""
+    def all(self, tenant: str, collection: str) -> AsyncIterator[tuple[str, Known]]:
+        """Every document of a collection."""
         ...
 
-    async def begin(self, tenant: str, collection: str, version: str, model: Model) -> None:
-        """The collection's first version serves; changes nothing when one does."""
+
+class Serving(Protocol):
+    """Which index versions a collection has, and which serves."""
+
+    async def of(self, tenant: str, collection: str) -> tuple[str, Model] | None:
+        """The version that serves and its model, or None for an unknown collection. While the bus is away: as last known."""
+        ...
+
+    async def dropped(self, space: Space) -> bool:
+        """Whether the version is gone for good; as known a second ago at the worst."""
+        ...
+
+    async def index(self, tenant: str, collection: str) -> tuple[Index | None, int]:
+        """All that is known, and a token to compare with."""
+        ...
+
+    async def put_if(self, tenant: str, collection: str, index: Index, token: int) -> None:
+        """Changes it, or Aborted when somebody was faster."""
+        ...
+
+    async def all(self) -> list[tuple[str, str]]:
+        """Every tenant and collection."""
         ...
 
 

@@ -1,15 +1,12 @@
-"""What is known per document, and which version serves, in JetStream key-value buckets."""
+"""What is known per document, in a JetStream key-value bucket."""
 
 import json
-import time
+from collections.abc import AsyncIterator
 
 from loopline_contracts.streams import Bucket
 from loopline_nats.kv import Entries
 from loopline_nats.line import Line
-from loopline_retrieval.model import Known, Model, Progress
-from loopline_runtime.errors import Aborted, Unavailable
-
-READ_AGAIN_S = 1.0
+from loopline_retrieval.model import Known, Progress
 
 
 class KnowledgeKv:
@@ -27,39 +24,10 @@ class KnowledgeKv:
         """See the port."""
         await self._entries.put_if(f"{tenant}.{collection}.{document}", _bytes(known), token)
 
-
-class ServingKv:
-    """The port `Serving`. Answers from memory for a second, and for as long as the bus is away."""
-
-    def __init__(self, line: Line) -> None:
-        self._entries = Entries(line, Bucket.RETRIEVAL_SERVING)
-        self._known: dict[str, tuple[float, tuple[str, Model]]] = {}
-
-    async def of(self, tenant: str, collection: str) -> tuple[str, Model] | None:
+    async def all(self, tenant: str, collection: str) -> AsyncIterator[tuple[str, Known]]:
         """See the port."""
-        key = f"{tenant}.{collection}"
-        remembered = self._known.get(key)
-        if remembered and time.monotonic() - remembered[0] < READ_AGAIN_S:
-            return remembered[1]
-        try:
-            entry = await self._entries.get(key)
-        except Unavailable:
-            if remembered is None:
-                raise
-            return remembered[1]
-        if entry is None:
-            return None
-        version, *model = json.loads(entry.value)
-        self._known[key] = (time.monotonic(), (version, Model(*model)))
-        return self._known[key][1]
-
-    async def begin(self, tenant: str, collection: str, version: str, model: Model) -> None:
-        """See the port."""
-        value = json.dumps([version, model.name, model.revision, model.dimension]).encode()
-        try:
-            await self._entries.put_if(f"{tenant}.{collection}", value, 0)
-        except Aborted:
-            return
+        async for key, entry in self._entries.items(f"{tenant}.{collection}.*"):
+            yield key.rsplit(".", 1)[-1], _known(entry.value)
 
 
 def _bytes(known: Known) -> bytes:
@@ -68,7 +36,7 @@ def _bytes(known: Known) -> bytes:
             "deleted": known.deleted,
             "readers": sorted(known.readers),
             "readers_since": known.readers_since,
-            "versions": {name: [p.revision, p.count, sorted(p.seen)] for name, p in known.versions.items()},
+            "versions": {name: [p.revision, p.count, sorted(p.seen), p.shown] for name, p in known.versions.items()},
         }
     ).encode()
 
@@ -79,5 +47,11 @@ def _known(value: bytes) -> Known:
         deleted=found["deleted"],
         readers=frozenset(found["readers"]),
         readers_since=found["readers_since"],
-        versions={name: Progress(r, count, frozenset(seen)) for name, (r, count, seen) in found["versions"].items()},
+        versions={name: _progress(*said) for name, said in found["versions"].items()},
     )
+
+
+def _progress(revision: int, count: int, seen: list[int], shown: int | None = None) -> Progress:
+    """Entries of a former release do not say what was shown."""
+    whole = len(seen) == count
+    return Progress(revision, count, frozenset(seen), shown if shown is not None else revision * whole)

@@ -4,7 +4,9 @@ Chunks of a revision that is not shown lie in `chunk` alone; showing a revision 
 in one transaction, so a search sees the old revision whole or the new one whole.
 """
 
+import itertools
 import json
+import random
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from loopline_retrieval.adapters.sqlite_filter import Sql, compiled
 from loopline_retrieval.adapters.words import match_expression
 from loopline_retrieval.filters import Filter, Value
 from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Place, Row, Space, Vector
+from loopline_retrieval.versions import Held, sha256_of
 from loopline_runtime.errors import Unavailable
 
 BUSY_S = 10.0
@@ -165,6 +168,32 @@ class SqliteSpace:
             )
             for row, chunk, document, source, title, revision, text, place, metadata in found
         }
+
+    def sample(self, count: int, seed: int, principals: frozenset[str]) -> list[Passage]:
+        """Drawn at random from what answers and may be read."""
+        allowed, parameters = self._allowed(None, principals)
+        rows = self._read(
+            f"select id from chunk join revision using (document, revision) where shown {allowed('id')} order by id",
+            parameters,
+        )
+        chance = random.Random(seed)  # noqa: S311 - a draw that can be repeated, not a secret
+        drawn = chance.sample([row for (row,) in rows], min(count, len(rows)))
+        found = self.passages(drawn)
+        return [found[row] for row in drawn if row in found]
+
+    def held(self) -> list[Held]:
+        """Every revision with its chunks; one that answers has them in both indexes too."""
+        rows = self._read(
+            "select document, revision, source, shown, chunk_id, not shown or"
+            " (exists (select 1 from near where near.id = chunk.id) and exists (select 1 from word where rowid = chunk.id))"
+            " from revision left join chunk using (document, revision) order by document, revision, chunk_id",
+            [],
+        )
+        found = []
+        for (document, revision, source, shown), group in itertools.groupby(rows, key=lambda row: row[:4]):
+            ids = [chunk for *_, chunk, there in group if chunk is not None and there]
+            found.append(Held(document, source, revision, len(ids), sha256_of(ids), bool(shown)))
+        return found
 
     def _allowed(self, where: Filter | None, principals: frozenset[str]) -> tuple[Any, list[Value]]:
         """What the filter and the readers leave; nothing to check when there is neither, which is the fast way."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 from loopline_retrieval.adapters.sqlite_space import SqliteSpace
 from loopline_retrieval.filters import Filter
 from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Row, Space, Vector
+from loopline_retrieval.versions import Held
 from loopline_runtime.errors import Rejected, Unavailable
 
 T = TypeVar("T")
@@ -89,6 +90,16 @@ class SqliteStore:
     async def passages(self, space: Space, rows: Sequence[Row]) -> dict[Row, Passage]:
         """See the port."""
         return await self._in(space, lambda found: found.passages(rows), {})
+
+    async def sample(self, space: Space, count: int, seed: int, principals: frozenset[str]) -> list[Passage]:
+        """See the port."""
+        return await self._in(space, lambda found: found.sample(count, seed, principals), [])
+
+    async def held(self, space: Space) -> AsyncIterator[Held]:
+        """See the port."""
+        nothing: list[Held] = []
+        for held in await self._in(space, lambda found: found.held(), nothing):
+            yield held
 
     async def ready(self) -> None:
         """See the port."""

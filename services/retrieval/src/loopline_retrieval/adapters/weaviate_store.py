@@ -35,9 +35,11 @@ from loopline_retrieval.adapters.weaviate_objects import (
     readers_said,
     row_of,
 )
+from loopline_retrieval.adapters.weaviate_scan import held_in, rows_drawn
 from loopline_retrieval.filters import Filter
 from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Row, Space, Vector
 from loopline_retrieval.settings import Weaviate
+from loopline_retrieval.versions import Held
 from loopline_runtime.errors import Unavailable
 
 T = TypeVar("T")
@@ -205,6 +207,19 @@ class WeaviateStore:
             }
 
         return await self._asked(space, ask, {}) if ids else {}
+
+    async def sample(self, space: Space, count: int, seed: int, principals: frozenset[str]) -> list[Passage]:
+        """See the port."""
+        found = await self._found(space)
+        pages = await rows_drawn(found, count, seed, principals, self._reading) if found is not None else []
+        return [passage for rows in pages for passage in (await self.passages(space, rows)).values()]
+
+    async def held(self, space: Space) -> AsyncIterator[Held]:
+        """See the port."""
+        found = await self._found(space)
+        if found is not None:
+            async for held in held_in(found, self._reading):
+                yield held
 
     async def ready(self) -> None:
         """See the port."""

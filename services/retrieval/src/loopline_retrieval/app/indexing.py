@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from loopline_retrieval.model import Batch, Chunk, Known, Model, Space, checked_vectors
 from loopline_retrieval.ports import Knowledge, Serving, Store
+from loopline_retrieval.versions import Index
 from loopline_runtime.errors import Aborted, Unavailable
 
 RACES = 50
@@ -22,9 +23,14 @@ class Indexing:
         self._serving = serving
 
     async def index(self, batch: Batch, chunks: list[Chunk]) -> bool:
-        """Writes a batch; its revision answers when it was the last one missing. False when something newer is known."""
+        """Writes a batch; its revision answers when it was the last one missing. False when something newer is known.
+
+        For a version that was dropped nothing is written, and nothing is left to do.
+        """
         space, document = batch.space, batch.document
         checked_vectors(batch, chunks)
+        if await self._serving.dropped(space):
+            return True
         known, _ = await self._knowledge.get(space.tenant, space.collection, document)
         if known.superseded(space.version, batch.revision):
             await self._clear(batch, known)  # we may have died after writing it
@@ -68,7 +74,17 @@ class Indexing:
 
     async def add_plan(self, space: Space, model: Model) -> None:
         """A collection has a plan; its first one serves."""
-        await self._serving.begin(space.tenant, space.collection, space.version, model)
+        for _ in range(RACES):
+            index, token = await self._serving.index(space.tenant, space.collection)
+            known = index or Index(space.version, {})
+            changed = known.with_version(space.version, model)
+            if changed == index:
+                return None
+            try:
+                return await self._serving.put_if(space.tenant, space.collection, changed, token)
+            except Aborted:
+                continue
+        raise Unavailable(f"the index versions of {space.collection} change faster than they can be written")
 
     async def _change(self, tenant: str, collection: str, document: str, change: Callable[[Known], Known]) -> Known:
         for _ in range(RACES):

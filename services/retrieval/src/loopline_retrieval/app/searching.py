@@ -70,21 +70,32 @@ class Searching:
         question, k = checked_question(query.question), checked_k(query.k)
         where = parse(query.filter)
         searched = [await self._searched(query.tenant, name) for name in checked_collections(query.collections)]
+        passages, vector = await self._answered(searched, question, k, where, query.principals)
+        took_ms = (time.perf_counter() - began) * 1000
+        return Found(uuid.uuid4().hex, passages, searched, vector, took_ms)
+
+    async def best(
+        self, searched: Searched, question: str, k: int, principals: frozenset[str]
+    ) -> tuple[list[Passage], float]:
+        """The best passages of one index version, whether it serves or not, and the milliseconds it took."""
+        began = time.perf_counter()
+        passages, _ = await self._answered([searched], checked_question(question), k, None, principals)
+        return passages, (time.perf_counter() - began) * 1000
+
+    async def _answered(
+        self, searched: Sequence[Searched], question: str, k: int, where: Filter | None, principals: frozenset[str]
+    ) -> tuple[list[Passage], Vector]:
         vectors = {model: await self._questions.embed(question, model) for model in {one.model for one in searched}}
         wanted = max(k, RERANKED) if self._reranker else k
         found = await asyncio.gather(
-            *(
-                self._in_space(one.space, question, vectors[one.model], wanted, where, query.principals)
-                for one in searched
-            )
+            *(self._in_space(one.space, question, vectors[one.model], wanted, where, principals) for one in searched)
         )
         passages = sorted((passage for some in found for passage in some), key=_rank)[:wanted]
         first = searched[0].model
         if self._reranker:
             scores = await self._reranker.scores(question, vectors[first], first, passages)
             passages = _reranked(passages, scores)[:k]
-        took_ms = (time.perf_counter() - began) * 1000
-        return Found(uuid.uuid4().hex, passages, searched, vectors[first], took_ms)
+        return passages, vectors[first]
 
     async def _searched(self, tenant: str, collection: str) -> Searched:
         serving = await self._serving.of(tenant, collection)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from loopline.ingestion.v1 import events_pb2 as loopline_dot_ingestion_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"loopline/retrieval/v1/events.proto\x12\x15loopline.retrieval.v1\x1a\"loopline/ingestion/v1/events.proto\"S\n\rChunksIndexed\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1e.loopline.ingestion.v1.BatchOf\x12\x13\n\x0b\x63hunk_count\x18\x02 \x01(\r\"\xf6\x01\n\x0bQueryServed\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x10\n\x08question\x18\x03 \x01(\t\x12\x15\n\rindex_version\x18\x04 \x01(\t\x12\x34\n\x05model\x18\x05 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\x12\t\n\x01k\x18\x06 \x01(\r\x12\x36\n\x08passages\x18\x07 \x03(\x0b\x32$.loopline.retrieval.v1.ServedPassage\x12\x0f\n\x07took_ms\x18\x08 \x01(\x01\x12\x0e\n\x06vector\x18\t \x01(\x0c\"W\n\rServedPassage\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\r\n\x05score\x18\x04 \x01(\x01\"\x8c\x01\n\x0e\x44ocumentErased\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12\x30\n\x08removals\x18\x05 \x03(\x0b\x32\x1e.loopline.ingestion.v1.RemovalBX\n\x19\x64\x65v.loopline.retrieval.v1P\x01Z!loopline/retrieval/v1;retrievalv1\xaa\x02\x15Loopline.Retrieval.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"loopline/retrieval/v1/events.proto\x12\x15loopline.retrieval.v1\x1a\"loopline/ingestion/v1/events.proto\"S\n\rChunksIndexed\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1e.loopline.ingestion.v1.BatchOf\x12\x13\n\x0b\x63hunk_count\x18\x02 \x01(\r\"\xf6\x01\n\x0bQueryServed\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x10\n\x08question\x18\x03 \x01(\t\x12\x15\n\rindex_version\x18\x04 \x01(\t\x12\x34\n\x05model\x18\x05 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\x12\t\n\x01k\x18\x06 \x01(\r\x12\x36\n\x08passages\x18\x07 \x03(\x0b\x32$.loopline.retrieval.v1.ServedPassage\x12\x0f\n\x07took_ms\x18\x08 \x01(\x01\x12\x0e\n\x06vector\x18\t \x01(\x0c\"W\n\rServedPassage\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\r\n\x05score\x18\x04 \x01(\x01\"\x8c\x01\n\x0e\x44ocumentErased\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12\x30\n\x08removals\x18\x05 \x03(\x0b\x32\x1e.loopline.ingestion.v1.Removal\"\x9c\x02\n\rIndexSwitched\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\t\x12\x12\n\nto_version\x18\x03 \x01(\t\x12/\n\x04kind\x18\x04 \x01(\x0e\x32!.loopline.retrieval.v1.SwitchKind\x12\n\n\x02\x62y\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0e\n\x06\x66orced\x18\x07 \x01(\x08\x12\x35\n\ncomparison\x18\x08 \x01(\x0b\x32!.loopline.retrieval.v1.Comparison\x12\x39\n\x0c\x63ompleteness\x18\t \x01(\x0b\x32#.loopline.retrieval.v1.Completeness\"C\n\x0c\x43ompleteness\x12\x11\n\tdocuments\x18\x01 \x01(\x04\x12\x0e\n\x06\x62\x65hind\x18\x02 \x01(\x04\x12\x10\n\x08\x65xamples\x18\x03 \x03(\t\"\xdb\x02\n\nComparison\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61seline\x18\x02 \x01(\t\x12\x11\n\tcandidate\x18\x03 \x01(\t\x12\x11\n\tquestions\x18\x04 \x01(\r\x12\r\n\x05probe\x18\x05 \x01(\t\x12\t\n\x01k\x18\x06 \x01(\r\x12.\n\x07metrics\x18\x07 \x03(\x0b\x32\x1d.loopline.retrieval.v1.Metric\x12\x0f\n\x07overlap\x18\x08 \x01(\x01\x12\x38\n\x10\x62\x61seline_latency\x18\t \x01(\x0b\x32\x1e.loopline.retrieval.v1.Latency\x12\x39\n\x11\x63\x61ndidate_latency\x18\n \x01(\x0b\x32\x1e.loopline.retrieval.v1.Latency\x12\x11\n\ttolerance\x18\x0b \x01(\x01\x12\r\n\x05worse\x18\x0c \x01(\x08\x12\x0f\n\x07verdict\x18\r \x01(\t\"j\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61seline\x18\x02 \x01(\x01\x12\x11\n\tcandidate\x18\x03 \x01(\x01\x12\x12\n\ndifference\x18\x04 \x01(\x01\x12\x0b\n\x03low\x18\x05 \x01(\x01\x12\x0c\n\x04high\x18\x06 \x01(\x01\")\n\x07Latency\x12\x0e\n\x06p50_ms\x18\x01 \x01(\x01\x12\x0e\n\x06p95_ms\x18\x02 \x01(\x01*[\n\nSwitchKind\x12\x1b\n\x17SWITCH_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12SWITCH_KIND_SWITCH\x10\x01\x12\x18\n\x14SWITCH_KIND_ROLLBACK\x10\x02\x42X\n\x19\x64\x65v.loopline.retrieval.v1P\x01Z!loopline/retrieval/v1;retrievalv1\xaa\x02\x15Loopline.Retrieval.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,6 +33,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loopline.retrieval.v1.event
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\031dev.loopline.retrieval.v1P\001Z!loopline/retrieval/v1;retrievalv1\252\002\025Loopline.Retrieval.V1'
+  _globals['_SWITCHKIND']._serialized_start=1520
+  _globals['_SWITCHKIND']._serialized_end=1611
   _globals['_CHUNKSINDEXED']._serialized_start=97
   _globals['_CHUNKSINDEXED']._serialized_end=180
   _globals['_QUERYSERVED']._serialized_start=183
@@ -41,4 +43,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVEDPASSAGE']._serialized_end=518
   _globals['_DOCUMENTERASED']._serialized_start=521
   _globals['_DOCUMENTERASED']._serialized_end=661
+  _globals['_INDEXSWITCHED']._serialized_start=664
+  _globals['_INDEXSWITCHED']._serialized_end=948
+  _globals['_COMPLETENESS']._serialized_start=950
+  _globals['_COMPLETENESS']._serialized_end=1017
+  _globals['_COMPARISON']._serialized_start=1020
+  _globals['_COMPARISON']._serialized_end=1367
+  _globals['_METRIC']._serialized_start=1369
+  _globals['_METRIC']._serialized_end=1475
+  _globals['_LATENCY']._serialized_start=1477
+  _globals['_LATENCY']._serialized_end=1518
 # @@protoc_insertion_point(module_scope)

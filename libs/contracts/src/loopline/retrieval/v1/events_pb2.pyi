@@ -7,6 +7,7 @@ import builtins
 import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
+import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import loopline.ingestion.v1.events_pb2
 import sys
@@ -18,6 +19,28 @@ else:
     import typing_extensions
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+
+class _SwitchKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _SwitchKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_SwitchKind.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    SWITCH_KIND_UNSPECIFIED: _SwitchKind.ValueType  # 0
+    SWITCH_KIND_SWITCH: _SwitchKind.ValueType  # 1
+    """To a new one."""
+    SWITCH_KIND_ROLLBACK: _SwitchKind.ValueType  # 2
+    """To the one before."""
+
+class SwitchKind(_SwitchKind, metaclass=_SwitchKindEnumTypeWrapper):
+    """Why another version serves."""
+
+SWITCH_KIND_UNSPECIFIED: SwitchKind.ValueType  # 0
+SWITCH_KIND_SWITCH: SwitchKind.ValueType  # 1
+"""To a new one."""
+SWITCH_KIND_ROLLBACK: SwitchKind.ValueType  # 2
+"""To the one before."""
+Global___SwitchKind: typing_extensions.TypeAlias = SwitchKind
 
 @typing.final
 class ChunksIndexed(google.protobuf.message.Message):
@@ -144,3 +167,190 @@ class DocumentErased(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["collection", b"collection", "document_id", b"document_id", "owner", b"owner", "removals", b"removals", "revision", b"revision"]) -> None: ...
 
 Global___DocumentErased: typing_extensions.TypeAlias = DocumentErased
+
+@typing.final
+class IndexSwitched(google.protobuf.message.Message):
+    """Another index version serves a collection."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    FROM_VERSION_FIELD_NUMBER: builtins.int
+    TO_VERSION_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    BY_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    FORCED_FIELD_NUMBER: builtins.int
+    COMPARISON_FIELD_NUMBER: builtins.int
+    COMPLETENESS_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    from_version: builtins.str
+    to_version: builtins.str
+    kind: Global___SwitchKind.ValueType
+    by: builtins.str
+    """The name of the key that asked for it, and why."""
+    reason: builtins.str
+    forced: builtins.bool
+    """Done although it was refused."""
+    @property
+    def comparison(self) -> Global___Comparison:
+        """The figures it was decided by; none for a rollback."""
+
+    @property
+    def completeness(self) -> Global___Completeness: ...
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        from_version: builtins.str = ...,
+        to_version: builtins.str = ...,
+        kind: Global___SwitchKind.ValueType = ...,
+        by: builtins.str = ...,
+        reason: builtins.str = ...,
+        forced: builtins.bool = ...,
+        comparison: Global___Comparison | None = ...,
+        completeness: Global___Completeness | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["comparison", b"comparison", "completeness", b"completeness"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["by", b"by", "collection", b"collection", "comparison", b"comparison", "completeness", b"completeness", "forced", b"forced", "from_version", b"from_version", "kind", b"kind", "reason", b"reason", "to_version", b"to_version"]) -> None: ...
+
+Global___IndexSwitched: typing_extensions.TypeAlias = IndexSwitched
+
+@typing.final
+class Completeness(google.protobuf.message.Message):
+    """Whether every document revision that one version answers is whole in another."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DOCUMENTS_FIELD_NUMBER: builtins.int
+    BEHIND_FIELD_NUMBER: builtins.int
+    EXAMPLES_FIELD_NUMBER: builtins.int
+    documents: builtins.int
+    behind: builtins.int
+    """Those that are not whole in the other, and some of them."""
+    @property
+    def examples(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        documents: builtins.int = ...,
+        behind: builtins.int = ...,
+        examples: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["behind", b"behind", "documents", b"documents", "examples", b"examples"]) -> None: ...
+
+Global___Completeness: typing_extensions.TypeAlias = Completeness
+
+@typing.final
+class Comparison(google.protobuf.message.Message):
+    """Two index versions, asked the same questions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    BASELINE_FIELD_NUMBER: builtins.int
+    CANDIDATE_FIELD_NUMBER: builtins.int
+    QUESTIONS_FIELD_NUMBER: builtins.int
+    PROBE_FIELD_NUMBER: builtins.int
+    K_FIELD_NUMBER: builtins.int
+    METRICS_FIELD_NUMBER: builtins.int
+    OVERLAP_FIELD_NUMBER: builtins.int
+    BASELINE_LATENCY_FIELD_NUMBER: builtins.int
+    CANDIDATE_LATENCY_FIELD_NUMBER: builtins.int
+    TOLERANCE_FIELD_NUMBER: builtins.int
+    WORSE_FIELD_NUMBER: builtins.int
+    VERDICT_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    baseline: builtins.str
+    """The version that is compared with, and the one it is about."""
+    candidate: builtins.str
+    questions: builtins.int
+    probe: builtins.str
+    """How they were come by: labelled, or known-item with its seed."""
+    k: builtins.int
+    overlap: builtins.float
+    """Share of documents that both versions find among their best ten, mean over questions."""
+    tolerance: builtins.float
+    """The candidate passes when the interval of the difference in nDCG@10 lies wholly above minus this."""
+    worse: builtins.bool
+    verdict: builtins.str
+    """In one sentence."""
+    @property
+    def metrics(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Metric]: ...
+    @property
+    def baseline_latency(self) -> Global___Latency: ...
+    @property
+    def candidate_latency(self) -> Global___Latency: ...
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        baseline: builtins.str = ...,
+        candidate: builtins.str = ...,
+        questions: builtins.int = ...,
+        probe: builtins.str = ...,
+        k: builtins.int = ...,
+        metrics: collections.abc.Iterable[Global___Metric] | None = ...,
+        overlap: builtins.float = ...,
+        baseline_latency: Global___Latency | None = ...,
+        candidate_latency: Global___Latency | None = ...,
+        tolerance: builtins.float = ...,
+        worse: builtins.bool = ...,
+        verdict: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["baseline_latency", b"baseline_latency", "candidate_latency", b"candidate_latency"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["baseline", b"baseline", "baseline_latency", b"baseline_latency", "candidate", b"candidate", "candidate_latency", b"candidate_latency", "collection", b"collection", "k", b"k", "metrics", b"metrics", "overlap", b"overlap", "probe", b"probe", "questions", b"questions", "tolerance", b"tolerance", "verdict", b"verdict", "worse", b"worse"]) -> None: ...
+
+Global___Comparison: typing_extensions.TypeAlias = Comparison
+
+@typing.final
+class Metric(google.protobuf.message.Message):
+    """A figure of both versions, the mean over questions, and the paired bootstrap interval of their difference."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    BASELINE_FIELD_NUMBER: builtins.int
+    CANDIDATE_FIELD_NUMBER: builtins.int
+    DIFFERENCE_FIELD_NUMBER: builtins.int
+    LOW_FIELD_NUMBER: builtins.int
+    HIGH_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    baseline: builtins.float
+    candidate: builtins.float
+    difference: builtins.float
+    low: builtins.float
+    high: builtins.float
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        baseline: builtins.float = ...,
+        candidate: builtins.float = ...,
+        difference: builtins.float = ...,
+        low: builtins.float = ...,
+        high: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["baseline", b"baseline", "candidate", b"candidate", "difference", b"difference", "high", b"high", "low", b"low", "name", b"name"]) -> None: ...
+
+Global___Metric: typing_extensions.TypeAlias = Metric
+
+@typing.final
+class Latency(google.protobuf.message.Message):
+    """How long a search took."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    P50_MS_FIELD_NUMBER: builtins.int
+    P95_MS_FIELD_NUMBER: builtins.int
+    p50_ms: builtins.float
+    p95_ms: builtins.float
+    def __init__(
+        self,
+        *,
+        p50_ms: builtins.float = ...,
+        p95_ms: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["p50_ms", b"p50_ms", "p95_ms", b"p95_ms"]) -> None: ...
+
+Global___Latency: typing_extensions.TypeAlias = Latency

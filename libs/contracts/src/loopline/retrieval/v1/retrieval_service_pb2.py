@@ -22,11 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from loopline.access.v1 import rights_pb2 as loopline_dot_access_dot_v1_dot_rights__pb2
 from loopline.ingestion.v1 import events_pb2 as loopline_dot_ingestion_dot_v1_dot_events__pb2
+from loopline.retrieval.v1 import events_pb2 as loopline_dot_retrieval_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-loopline/retrieval/v1/retrieval_service.proto\x12\x15loopline.retrieval.v1\x1a\x1floopline/access/v1/rights.proto\x1a\"loopline/ingestion/v1/events.proto\"e\n\rSearchRequest\x12\x10\n\x08question\x18\x01 \x01(\t\x12\x13\n\x0b\x63ollections\x18\x02 \x03(\t\x12\t\n\x01k\x18\x03 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x12\n\nprincipals\x18\x05 \x03(\t\"\x8c\x01\n\x0eSearchResponse\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x30\n\x08passages\x18\x02 \x03(\x0b\x32\x1e.loopline.retrieval.v1.Passage\x12\x36\n\x08searched\x18\x03 \x03(\x0b\x32$.loopline.retrieval.v1.SearchedIndex\"p\n\rSearchedIndex\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12\x34\n\x05model\x18\x03 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\"\xd0\x02\n\x07Passage\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\x04\x12\x0c\n\x04text\x18\x07 \x01(\t\x12+\n\x05place\x18\x08 \x01(\x0b\x32\x1c.loopline.ingestion.v1.Place\x12>\n\x08metadata\x18\t \x03(\x0b\x32,.loopline.retrieval.v1.Passage.MetadataEntry\x12-\n\x06scores\x18\n \x01(\x0b\x32\x1d.loopline.retrieval.v1.Scores\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\\\n\x06Scores\x12\r\n\x05\x66used\x18\x01 \x01(\x01\x12\x0e\n\x06\x63osine\x18\x02 \x01(\x01\x12\x0f\n\x07keyword\x18\x03 \x01(\x01\x12\x15\n\x08reranked\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_reranked2r\n\x10RetrievalService\x12^\n\x06Search\x12$.loopline.retrieval.v1.SearchRequest\x1a%.loopline.retrieval.v1.SearchResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x01\x42X\n\x19\x64\x65v.loopline.retrieval.v1P\x01Z!loopline/retrieval/v1;retrievalv1\xaa\x02\x15Loopline.Retrieval.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-loopline/retrieval/v1/retrieval_service.proto\x12\x15loopline.retrieval.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1floopline/access/v1/rights.proto\x1a\"loopline/ingestion/v1/events.proto\x1a\"loopline/retrieval/v1/events.proto\"e\n\rSearchRequest\x12\x10\n\x08question\x18\x01 \x01(\t\x12\x13\n\x0b\x63ollections\x18\x02 \x03(\t\x12\t\n\x01k\x18\x03 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x12\n\nprincipals\x18\x05 \x03(\t\"\x8c\x01\n\x0eSearchResponse\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x30\n\x08passages\x18\x02 \x03(\x0b\x32\x1e.loopline.retrieval.v1.Passage\x12\x36\n\x08searched\x18\x03 \x03(\x0b\x32$.loopline.retrieval.v1.SearchedIndex\"p\n\rSearchedIndex\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12\x34\n\x05model\x18\x03 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\"\xd0\x02\n\x07Passage\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\x04\x12\x0c\n\x04text\x18\x07 \x01(\t\x12+\n\x05place\x18\x08 \x01(\x0b\x32\x1c.loopline.ingestion.v1.Place\x12>\n\x08metadata\x18\t \x03(\x0b\x32,.loopline.retrieval.v1.Passage.MetadataEntry\x12-\n\x06scores\x18\n \x01(\x0b\x32\x1d.loopline.retrieval.v1.Scores\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\\\n\x06Scores\x12\r\n\x05\x66used\x18\x01 \x01(\x01\x12\x0e\n\x06\x63osine\x18\x02 \x01(\x01\x12\x0f\n\x07keyword\x18\x03 \x01(\x01\x12\x15\n\x08reranked\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_reranked\"%\n\x0fGetIndexRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\"?\n\x10GetIndexResponse\x12+\n\x05index\x18\x01 \x01(\x0b\x32\x1c.loopline.retrieval.v1.Index\"\xa9\x01\n\x05Index\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07serving\x18\x02 \x01(\t\x12\x10\n\x08previous\x18\x03 \x01(\t\x12\x34\n\x08versions\x18\x04 \x03(\x0b\x32\".loopline.retrieval.v1.HeldVersion\x12\x33\n\x07\x63hanges\x18\x05 \x03(\x0b\x32\".loopline.retrieval.v1.IndexChange\"Z\n\x0bHeldVersion\x12\x15\n\rindex_version\x18\x01 \x01(\t\x12\x34\n\x05model\x18\x02 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\"m\n\x0bIndexChange\x12\x36\n\x08switched\x18\x01 \x01(\x0b\x32$.loopline.retrieval.v1.IndexSwitched\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x05Probe\x12\x10\n\x08question\x18\x01 \x01(\t\x12\x31\n\x08relevant\x18\x02 \x03(\x0b\x32\x1f.loopline.retrieval.v1.Relevant\"=\n\x08Relevant\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\"\x97\x01\n\x05Trial\x12,\n\x06probes\x18\x01 \x03(\x0b\x32\x1c.loopline.retrieval.v1.Probe\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12\t\n\x01k\x18\x04 \x01(\r\x12\x16\n\ttolerance\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\nprincipals\x18\x06 \x03(\tB\x0c\n\n_tolerance\"v\n\x0e\x43ompareRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tcandidate\x18\x02 \x01(\t\x12\x10\n\x08\x62\x61seline\x18\x03 \x01(\t\x12+\n\x05trial\x18\x04 \x01(\x0b\x32\x1c.loopline.retrieval.v1.Trial\"\x83\x01\n\x0f\x43ompareResponse\x12\x35\n\ncomparison\x18\x01 \x01(\x0b\x32!.loopline.retrieval.v1.Comparison\x12\x39\n\x0c\x63ompleteness\x18\x02 \x01(\x0b\x32#.loopline.retrieval.v1.Completeness\"\x86\x01\n\rSwitchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12+\n\x05trial\x18\x03 \x01(\x0b\x32\x1c.loopline.retrieval.v1.Trial\x12\r\n\x05\x66orce\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\xaf\x01\n\x0eSwitchResponse\x12+\n\x05index\x18\x01 \x01(\x0b\x32\x1c.loopline.retrieval.v1.Index\x12\x35\n\ncomparison\x18\x02 \x01(\x0b\x32!.loopline.retrieval.v1.Comparison\x12\x39\n\x0c\x63ompleteness\x18\x03 \x01(\x0b\x32#.loopline.retrieval.v1.Completeness\"K\n\x0fRollbackRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"?\n\x10RollbackResponse\x12+\n\x05index\x18\x01 \x01(\x0b\x32\x1c.loopline.retrieval.v1.Index\"8\n\x0b\x44ropRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\";\n\x0c\x44ropResponse\x12+\n\x05index\x18\x01 \x01(\x0b\x32\x1c.loopline.retrieval.v1.Index\"<\n\x0fListHeldRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\"\x86\x01\n\x10ListHeldResponse\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x13\n\x0b\x63hunk_count\x18\x04 \x01(\r\x12\x15\n\rchunks_sha256\x18\x05 \x01(\t\x12\x0f\n\x07\x61nswers\x18\x06 \x01(\x08\"u\n\x15\x43learDocumentsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12\x31\n\tdocuments\x18\x03 \x03(\x0b\x32\x1e.loopline.retrieval.v1.Cleared\"0\n\x07\x43leared\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\x18\n\x16\x43learDocumentsResponse2\xbb\x06\n\x10RetrievalService\x12^\n\x06Search\x12$.loopline.retrieval.v1.SearchRequest\x1a%.loopline.retrieval.v1.SearchResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x01\x12\x64\n\x08GetIndex\x12&.loopline.retrieval.v1.GetIndexRequest\x1a\'.loopline.retrieval.v1.GetIndexResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x01\x12\x61\n\x07\x43ompare\x12%.loopline.retrieval.v1.CompareRequest\x1a&.loopline.retrieval.v1.CompareResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x03\x12^\n\x06Switch\x12$.loopline.retrieval.v1.SwitchRequest\x1a%.loopline.retrieval.v1.SwitchResponse\"\x07\x90\x02\x02\xb8\xd7\x18\x03\x12\x64\n\x08Rollback\x12&.loopline.retrieval.v1.RollbackRequest\x1a\'.loopline.retrieval.v1.RollbackResponse\"\x07\x90\x02\x02\xb8\xd7\x18\x03\x12X\n\x04\x44rop\x12\".loopline.retrieval.v1.DropRequest\x1a#.loopline.retrieval.v1.DropResponse\"\x07\x90\x02\x02\xb8\xd7\x18\x03\x12\x66\n\x08ListHeld\x12&.loopline.retrieval.v1.ListHeldRequest\x1a\'.loopline.retrieval.v1.ListHeldResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x03\x30\x01\x12v\n\x0e\x43learDocuments\x12,.loopline.retrieval.v1.ClearDocumentsRequest\x1a-.loopline.retrieval.v1.ClearDocumentsResponse\"\x07\x90\x02\x02\xb8\xd7\x18\x03\x42X\n\x19\x64\x65v.loopline.retrieval.v1P\x01Z!loopline/retrieval/v1;retrievalv1\xaa\x02\x15Loopline.Retrieval.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,18 +40,74 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PASSAGE_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_RETRIEVALSERVICE'].methods_by_name['Search']._loaded_options = None
   _globals['_RETRIEVALSERVICE'].methods_by_name['Search']._serialized_options = b'\220\002\001\270\327\030\001'
-  _globals['_SEARCHREQUEST']._serialized_start=141
-  _globals['_SEARCHREQUEST']._serialized_end=242
-  _globals['_SEARCHRESPONSE']._serialized_start=245
-  _globals['_SEARCHRESPONSE']._serialized_end=385
-  _globals['_SEARCHEDINDEX']._serialized_start=387
-  _globals['_SEARCHEDINDEX']._serialized_end=499
-  _globals['_PASSAGE']._serialized_start=502
-  _globals['_PASSAGE']._serialized_end=838
-  _globals['_PASSAGE_METADATAENTRY']._serialized_start=791
-  _globals['_PASSAGE_METADATAENTRY']._serialized_end=838
-  _globals['_SCORES']._serialized_start=840
-  _globals['_SCORES']._serialized_end=932
-  _globals['_RETRIEVALSERVICE']._serialized_start=934
-  _globals['_RETRIEVALSERVICE']._serialized_end=1048
+  _globals['_RETRIEVALSERVICE'].methods_by_name['GetIndex']._loaded_options = None
+  _globals['_RETRIEVALSERVICE'].methods_by_name['GetIndex']._serialized_options = b'\220\002\001\270\327\030\001'
+  _globals['_RETRIEVALSERVICE'].methods_by_name['Compare']._loaded_options = None
+  _globals['_RETRIEVALSERVICE'].methods_by_name['Compare']._serialized_options = b'\220\002\001\270\327\030\003'
+  _globals['_RETRIEVALSERVICE'].methods_by_name['Switch']._loaded_options = None
+  _globals['_RETRIEVALSERVICE'].methods_by_name['Switch']._serialized_options = b'\220\002\002\270\327\030\003'
+  _globals['_RETRIEVALSERVICE'].methods_by_name['Rollback']._loaded_options = None
+  _globals['_RETRIEVALSERVICE'].methods_by_name['Rollback']._serialized_options = b'\220\002\002\270\327\030\003'
+  _globals['_RETRIEVALSERVICE'].methods_by_name['Drop']._loaded_options = None
+  _globals['_RETRIEVALSERVICE'].methods_by_name['Drop']._serialized_options = b'\220\002\002\270\327\030\003'
+  _globals['_RETRIEVALSERVICE'].methods_by_name['ListHeld']._loaded_options = None
+  _globals['_RETRIEVALSERVICE'].methods_by_name['ListHeld']._serialized_options = b'\220\002\001\270\327\030\003'
+  _globals['_RETRIEVALSERVICE'].methods_by_name['ClearDocuments']._loaded_options = None
+  _globals['_RETRIEVALSERVICE'].methods_by_name['ClearDocuments']._serialized_options = b'\220\002\002\270\327\030\003'
+  _globals['_SEARCHREQUEST']._serialized_start=210
+  _globals['_SEARCHREQUEST']._serialized_end=311
+  _globals['_SEARCHRESPONSE']._serialized_start=314
+  _globals['_SEARCHRESPONSE']._serialized_end=454
+  _globals['_SEARCHEDINDEX']._serialized_start=456
+  _globals['_SEARCHEDINDEX']._serialized_end=568
+  _globals['_PASSAGE']._serialized_start=571
+  _globals['_PASSAGE']._serialized_end=907
+  _globals['_PASSAGE_METADATAENTRY']._serialized_start=860
+  _globals['_PASSAGE_METADATAENTRY']._serialized_end=907
+  _globals['_SCORES']._serialized_start=909
+  _globals['_SCORES']._serialized_end=1001
+  _globals['_GETINDEXREQUEST']._serialized_start=1003
+  _globals['_GETINDEXREQUEST']._serialized_end=1040
+  _globals['_GETINDEXRESPONSE']._serialized_start=1042
+  _globals['_GETINDEXRESPONSE']._serialized_end=1105
+  _globals['_INDEX']._serialized_start=1108
+  _globals['_INDEX']._serialized_end=1277
+  _globals['_HELDVERSION']._serialized_start=1279
+  _globals['_HELDVERSION']._serialized_end=1369
+  _globals['_INDEXCHANGE']._serialized_start=1371
+  _globals['_INDEXCHANGE']._serialized_end=1480
+  _globals['_PROBE']._serialized_start=1482
+  _globals['_PROBE']._serialized_end=1558
+  _globals['_RELEVANT']._serialized_start=1560
+  _globals['_RELEVANT']._serialized_end=1621
+  _globals['_TRIAL']._serialized_start=1624
+  _globals['_TRIAL']._serialized_end=1775
+  _globals['_COMPAREREQUEST']._serialized_start=1777
+  _globals['_COMPAREREQUEST']._serialized_end=1895
+  _globals['_COMPARERESPONSE']._serialized_start=1898
+  _globals['_COMPARERESPONSE']._serialized_end=2029
+  _globals['_SWITCHREQUEST']._serialized_start=2032
+  _globals['_SWITCHREQUEST']._serialized_end=2166
+  _globals['_SWITCHRESPONSE']._serialized_start=2169
+  _globals['_SWITCHRESPONSE']._serialized_end=2344
+  _globals['_ROLLBACKREQUEST']._serialized_start=2346
+  _globals['_ROLLBACKREQUEST']._serialized_end=2421
+  _globals['_ROLLBACKRESPONSE']._serialized_start=2423
+  _globals['_ROLLBACKRESPONSE']._serialized_end=2486
+  _globals['_DROPREQUEST']._serialized_start=2488
+  _globals['_DROPREQUEST']._serialized_end=2544
+  _globals['_DROPRESPONSE']._serialized_start=2546
+  _globals['_DROPRESPONSE']._serialized_end=2605
+  _globals['_LISTHELDREQUEST']._serialized_start=2607
+  _globals['_LISTHELDREQUEST']._serialized_end=2667
+  _globals['_LISTHELDRESPONSE']._serialized_start=2670
+  _globals['_LISTHELDRESPONSE']._serialized_end=2804
+  _globals['_CLEARDOCUMENTSREQUEST']._serialized_start=2806
+  _globals['_CLEARDOCUMENTSREQUEST']._serialized_end=2923
+  _globals['_CLEARED']._serialized_start=2925
+  _globals['_CLEARED']._serialized_end=2973
+  _globals['_CLEARDOCUMENTSRESPONSE']._serialized_start=2975
+  _globals['_CLEARDOCUMENTSRESPONSE']._serialized_end=2999
+  _globals['_RETRIEVALSERVICE']._serialized_start=3002
+  _globals['_RETRIEVALSERVICE']._serialized_end=3829
 # @@protoc_insertion_point(module_scope)

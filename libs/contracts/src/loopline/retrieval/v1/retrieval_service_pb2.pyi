@@ -8,7 +8,9 @@ import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
 import google.protobuf.message
+import google.protobuf.timestamp_pb2
 import loopline.ingestion.v1.events_pb2
+import loopline.retrieval.v1.events_pb2
 import sys
 import typing
 
@@ -201,3 +203,511 @@ class Scores(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_reranked", b"_reranked"]) -> typing.Literal["reranked"] | None: ...
 
 Global___Scores: typing_extensions.TypeAlias = Scores
+
+@typing.final
+class GetIndexRequest(google.protobuf.message.Message):
+    """Which collection."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection"]) -> None: ...
+
+Global___GetIndexRequest: typing_extensions.TypeAlias = GetIndexRequest
+
+@typing.final
+class GetIndexResponse(google.protobuf.message.Message):
+    """Its index versions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    @property
+    def index(self) -> Global___Index: ...
+    def __init__(
+        self,
+        *,
+        index: Global___Index | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["index", b"index"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["index", b"index"]) -> None: ...
+
+Global___GetIndexResponse: typing_extensions.TypeAlias = GetIndexResponse
+
+@typing.final
+class Index(google.protobuf.message.Message):
+    """The index versions of a collection as retrieval holds them."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    SERVING_FIELD_NUMBER: builtins.int
+    PREVIOUS_FIELD_NUMBER: builtins.int
+    VERSIONS_FIELD_NUMBER: builtins.int
+    CHANGES_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    serving: builtins.str
+    previous: builtins.str
+    """The one that served before, while it is kept."""
+    @property
+    def versions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___HeldVersion]: ...
+    @property
+    def changes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___IndexChange]:
+        """The last changes, oldest first; at most 20."""
+
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        serving: builtins.str = ...,
+        previous: builtins.str = ...,
+        versions: collections.abc.Iterable[Global___HeldVersion] | None = ...,
+        changes: collections.abc.Iterable[Global___IndexChange] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["changes", b"changes", "collection", b"collection", "previous", b"previous", "serving", b"serving", "versions", b"versions"]) -> None: ...
+
+Global___Index: typing_extensions.TypeAlias = Index
+
+@typing.final
+class HeldVersion(google.protobuf.message.Message):
+    """An index version that is kept."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_VERSION_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    index_version: builtins.str
+    @property
+    def model(self) -> loopline.ingestion.v1.events_pb2.EmbeddingModel: ...
+    def __init__(
+        self,
+        *,
+        index_version: builtins.str = ...,
+        model: loopline.ingestion.v1.events_pb2.EmbeddingModel | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["model", b"model"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["index_version", b"index_version", "model", b"model"]) -> None: ...
+
+Global___HeldVersion: typing_extensions.TypeAlias = HeldVersion
+
+@typing.final
+class IndexChange(google.protobuf.message.Message):
+    """A change of what serves."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SWITCHED_FIELD_NUMBER: builtins.int
+    AT_FIELD_NUMBER: builtins.int
+    @property
+    def switched(self) -> loopline.retrieval.v1.events_pb2.IndexSwitched: ...
+    @property
+    def at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        switched: loopline.retrieval.v1.events_pb2.IndexSwitched | None = ...,
+        at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["at", b"at", "switched", b"switched"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["at", b"at", "switched", b"switched"]) -> None: ...
+
+Global___IndexChange: typing_extensions.TypeAlias = IndexChange
+
+@typing.final
+class Probe(google.protobuf.message.Message):
+    """A question and what answers it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: builtins.int
+    RELEVANT_FIELD_NUMBER: builtins.int
+    question: builtins.str
+    @property
+    def relevant(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Relevant]:
+        """At least one."""
+
+    def __init__(
+        self,
+        *,
+        question: builtins.str = ...,
+        relevant: collections.abc.Iterable[Global___Relevant] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["question", b"question", "relevant", b"relevant"]) -> None: ...
+
+Global___Probe: typing_extensions.TypeAlias = Probe
+
+@typing.final
+class Relevant(google.protobuf.message.Message):
+    """What answers a question: a document, by id or source, or a passage, by words that stand in it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    document_id: builtins.str
+    source: builtins.str
+    text: builtins.str
+    def __init__(
+        self,
+        *,
+        document_id: builtins.str = ...,
+        source: builtins.str = ...,
+        text: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["document_id", b"document_id", "source", b"source", "text", b"text"]) -> None: ...
+
+Global___Relevant: typing_extensions.TypeAlias = Relevant
+
+@typing.final
+class Trial(google.protobuf.message.Message):
+    """What to compare, by which questions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PROBES_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    K_FIELD_NUMBER: builtins.int
+    TOLERANCE_FIELD_NUMBER: builtins.int
+    PRINCIPALS_FIELD_NUMBER: builtins.int
+    count: builtins.int
+    """How many known-item questions; 0: 300. At most 5,000."""
+    seed: builtins.int
+    """The same seed over the same documents makes the same questions."""
+    k: builtins.int
+    """Of recall; 1 to 100, 0: 10."""
+    tolerance: builtins.float
+    """In nDCG@10; left out: .02."""
+    @property
+    def probes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Probe]:
+        """Labelled questions; none: known-item questions are made from the collection. At most 5,000."""
+
+    @property
+    def principals(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Who asks: as in a search."""
+
+    def __init__(
+        self,
+        *,
+        probes: collections.abc.Iterable[Global___Probe] | None = ...,
+        count: builtins.int = ...,
+        seed: builtins.int = ...,
+        k: builtins.int = ...,
+        tolerance: builtins.float | None = ...,
+        principals: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_tolerance", b"_tolerance", "tolerance", b"tolerance"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_tolerance", b"_tolerance", "count", b"count", "k", b"k", "principals", b"principals", "probes", b"probes", "seed", b"seed", "tolerance", b"tolerance"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_tolerance", b"_tolerance"]) -> typing.Literal["tolerance"] | None: ...
+
+Global___Trial: typing_extensions.TypeAlias = Trial
+
+@typing.final
+class CompareRequest(google.protobuf.message.Message):
+    """Which versions, by which questions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    CANDIDATE_FIELD_NUMBER: builtins.int
+    BASELINE_FIELD_NUMBER: builtins.int
+    TRIAL_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    candidate: builtins.str
+    baseline: builtins.str
+    """Empty: the one that serves."""
+    @property
+    def trial(self) -> Global___Trial: ...
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        candidate: builtins.str = ...,
+        baseline: builtins.str = ...,
+        trial: Global___Trial | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["trial", b"trial"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["baseline", b"baseline", "candidate", b"candidate", "collection", b"collection", "trial", b"trial"]) -> None: ...
+
+Global___CompareRequest: typing_extensions.TypeAlias = CompareRequest
+
+@typing.final
+class CompareResponse(google.protobuf.message.Message):
+    """How they differ."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COMPARISON_FIELD_NUMBER: builtins.int
+    COMPLETENESS_FIELD_NUMBER: builtins.int
+    @property
+    def comparison(self) -> loopline.retrieval.v1.events_pb2.Comparison: ...
+    @property
+    def completeness(self) -> loopline.retrieval.v1.events_pb2.Completeness: ...
+    def __init__(
+        self,
+        *,
+        comparison: loopline.retrieval.v1.events_pb2.Comparison | None = ...,
+        completeness: loopline.retrieval.v1.events_pb2.Completeness | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["comparison", b"comparison", "completeness", b"completeness"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "completeness", b"completeness"]) -> None: ...
+
+Global___CompareResponse: typing_extensions.TypeAlias = CompareResponse
+
+@typing.final
+class SwitchRequest(google.protobuf.message.Message):
+    """Which version shall serve."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    INDEX_VERSION_FIELD_NUMBER: builtins.int
+    TRIAL_FIELD_NUMBER: builtins.int
+    FORCE_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    index_version: builtins.str
+    force: builtins.bool
+    """In spite of what the comparison says; needs a reason."""
+    reason: builtins.str
+    @property
+    def trial(self) -> Global___Trial: ...
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        index_version: builtins.str = ...,
+        trial: Global___Trial | None = ...,
+        force: builtins.bool = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["trial", b"trial"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "force", b"force", "index_version", b"index_version", "reason", b"reason", "trial", b"trial"]) -> None: ...
+
+Global___SwitchRequest: typing_extensions.TypeAlias = SwitchRequest
+
+@typing.final
+class SwitchResponse(google.protobuf.message.Message):
+    """It serves."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    COMPARISON_FIELD_NUMBER: builtins.int
+    COMPLETENESS_FIELD_NUMBER: builtins.int
+    @property
+    def index(self) -> Global___Index: ...
+    @property
+    def comparison(self) -> loopline.retrieval.v1.events_pb2.Comparison: ...
+    @property
+    def completeness(self) -> loopline.retrieval.v1.events_pb2.Completeness: ...
+    def __init__(
+        self,
+        *,
+        index: Global___Index | None = ...,
+        comparison: loopline.retrieval.v1.events_pb2.Comparison | None = ...,
+        completeness: loopline.retrieval.v1.events_pb2.Completeness | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["comparison", b"comparison", "completeness", b"completeness", "index", b"index"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "completeness", b"completeness", "index", b"index"]) -> None: ...
+
+Global___SwitchResponse: typing_extensions.TypeAlias = SwitchResponse
+
+@typing.final
+class RollbackRequest(google.protobuf.message.Message):
+    """From which version to go back."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    FROM_VERSION_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    from_version: builtins.str
+    """The version that serves now."""
+    reason: builtins.str
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        from_version: builtins.str = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "from_version", b"from_version", "reason", b"reason"]) -> None: ...
+
+Global___RollbackRequest: typing_extensions.TypeAlias = RollbackRequest
+
+@typing.final
+class RollbackResponse(google.protobuf.message.Message):
+    """The one before serves."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    @property
+    def index(self) -> Global___Index: ...
+    def __init__(
+        self,
+        *,
+        index: Global___Index | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["index", b"index"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["index", b"index"]) -> None: ...
+
+Global___RollbackResponse: typing_extensions.TypeAlias = RollbackResponse
+
+@typing.final
+class DropRequest(google.protobuf.message.Message):
+    """Which version to remove."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    INDEX_VERSION_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    index_version: builtins.str
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        index_version: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "index_version", b"index_version"]) -> None: ...
+
+Global___DropRequest: typing_extensions.TypeAlias = DropRequest
+
+@typing.final
+class DropResponse(google.protobuf.message.Message):
+    """It is removed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    @property
+    def index(self) -> Global___Index: ...
+    def __init__(
+        self,
+        *,
+        index: Global___Index | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["index", b"index"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["index", b"index"]) -> None: ...
+
+Global___DropResponse: typing_extensions.TypeAlias = DropResponse
+
+@typing.final
+class ListHeldRequest(google.protobuf.message.Message):
+    """Which index version."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    INDEX_VERSION_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    index_version: builtins.str
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        index_version: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "index_version", b"index_version"]) -> None: ...
+
+Global___ListHeldRequest: typing_extensions.TypeAlias = ListHeldRequest
+
+@typing.final
+class ListHeldResponse(google.protobuf.message.Message):
+    """One revision of a document in an index version."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    CHUNK_COUNT_FIELD_NUMBER: builtins.int
+    CHUNKS_SHA256_FIELD_NUMBER: builtins.int
+    ANSWERS_FIELD_NUMBER: builtins.int
+    document_id: builtins.str
+    source: builtins.str
+    revision: builtins.int
+    chunk_count: builtins.int
+    chunks_sha256: builtins.str
+    """SHA-256 over the sorted chunk ids, each with a line feed, hex."""
+    answers: builtins.bool
+    """Whether it answers; else it is being written, or is left over."""
+    def __init__(
+        self,
+        *,
+        document_id: builtins.str = ...,
+        source: builtins.str = ...,
+        revision: builtins.int = ...,
+        chunk_count: builtins.int = ...,
+        chunks_sha256: builtins.str = ...,
+        answers: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["answers", b"answers", "chunk_count", b"chunk_count", "chunks_sha256", b"chunks_sha256", "document_id", b"document_id", "revision", b"revision", "source", b"source"]) -> None: ...
+
+Global___ListHeldResponse: typing_extensions.TypeAlias = ListHeldResponse
+
+@typing.final
+class ClearDocumentsRequest(google.protobuf.message.Message):
+    """Documents to take out."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    INDEX_VERSION_FIELD_NUMBER: builtins.int
+    DOCUMENTS_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    index_version: builtins.str
+    @property
+    def documents(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Cleared]: ...
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        index_version: builtins.str = ...,
+        documents: collections.abc.Iterable[Global___Cleared] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "documents", b"documents", "index_version", b"index_version"]) -> None: ...
+
+Global___ClearDocumentsRequest: typing_extensions.TypeAlias = ClearDocumentsRequest
+
+@typing.final
+class Cleared(google.protobuf.message.Message):
+    """Up to which revision."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    document_id: builtins.str
+    revision: builtins.int
+    def __init__(
+        self,
+        *,
+        document_id: builtins.str = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["document_id", b"document_id", "revision", b"revision"]) -> None: ...
+
+Global___Cleared: typing_extensions.TypeAlias = Cleared
+
+@typing.final
+class ClearDocumentsResponse(google.protobuf.message.Message):
+    """They are out."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___ClearDocumentsResponse: typing_extensions.TypeAlias = ClearDocumentsResponse

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RetrievalServiceStub(object):
-    """Finds passages.
+    """Finds passages, and knows which index version serves.
     """
 
     def __init__(self, channel):
@@ -40,15 +40,100 @@ class RetrievalServiceStub(object):
                 request_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchRequest.SerializeToString,
                 response_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.GetIndex = channel.unary_unary(
+                '/loopline.retrieval.v1.RetrievalService/GetIndex',
+                request_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.GetIndexRequest.SerializeToString,
+                response_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.GetIndexResponse.FromString,
+                _registered_method=True)
+        self.Compare = channel.unary_unary(
+                '/loopline.retrieval.v1.RetrievalService/Compare',
+                request_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.CompareRequest.SerializeToString,
+                response_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.CompareResponse.FromString,
+                _registered_method=True)
+        self.Switch = channel.unary_unary(
+                '/loopline.retrieval.v1.RetrievalService/Switch',
+                request_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SwitchRequest.SerializeToString,
+                response_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SwitchResponse.FromString,
+                _registered_method=True)
+        self.Rollback = channel.unary_unary(
+                '/loopline.retrieval.v1.RetrievalService/Rollback',
+                request_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RollbackRequest.SerializeToString,
+                response_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RollbackResponse.FromString,
+                _registered_method=True)
+        self.Drop = channel.unary_unary(
+                '/loopline.retrieval.v1.RetrievalService/Drop',
+                request_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.DropRequest.SerializeToString,
+                response_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.DropResponse.FromString,
+                _registered_method=True)
+        self.ListHeld = channel.unary_stream(
+                '/loopline.retrieval.v1.RetrievalService/ListHeld',
+                request_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListHeldRequest.SerializeToString,
+                response_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListHeldResponse.FromString,
+                _registered_method=True)
+        self.ClearDocuments = channel.unary_unary(
+                '/loopline.retrieval.v1.RetrievalService/ClearDocuments',
+                request_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ClearDocumentsRequest.SerializeToString,
+                response_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ClearDocumentsResponse.FromString,
+                _registered_method=True)
 
 
 class RetrievalServiceServicer(object):
-    """Finds passages.
+    """Finds passages, and knows which index version serves.
     """
 
     def Search(self, request, context):
         """The best passages for a question. NOT_FOUND: an unknown collection; INVALID_ARGUMENT: a blank question, k out of bounds, a filter that
         does not parse (the message says where); UNAVAILABLE: the embedding service or the index does not answer (retry).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetIndex(self, request, context):
+        """Which index version of a collection serves, which are kept, and the last changes. NOT_FOUND: an unknown collection.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Compare(self, request, context):
+        """Asks two index versions the same questions. NOT_FOUND: an unknown version; FAILED_PRECONDITION: nothing to ask about.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Switch(self, request, context):
+        """Makes another index version serve, after comparing. FAILED_PRECONDITION: it is worse beyond the tolerance (WORSE) or not complete
+        (INCOMPLETE); ABORTED: somebody else switched meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Rollback(self, request, context):
+        """Makes the version that served before serve again, at once. FAILED_PRECONDITION: it is not kept any more; ABORTED: another one serves than was said.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Drop(self, request, context):
+        """Removes an index version with all that is in it, once the searches that began in it are over. FAILED_PRECONDITION while it serves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHeld(self, request, context):
+        """What an index version holds, by document and revision. Compared with what the ingestion service expects.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearDocuments(self, request, context):
+        """Takes documents out of an index version, up to a revision each, so that they can be made again. A change that is under way stays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -62,6 +147,41 @@ def add_RetrievalServiceServicer_to_server(servicer, server):
                     request_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchRequest.FromString,
                     response_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchResponse.SerializeToString,
             ),
+            'GetIndex': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetIndex,
+                    request_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.GetIndexRequest.FromString,
+                    response_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.GetIndexResponse.SerializeToString,
+            ),
+            'Compare': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compare,
+                    request_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.CompareRequest.FromString,
+                    response_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.CompareResponse.SerializeToString,
+            ),
+            'Switch': grpc.unary_unary_rpc_method_handler(
+                    servicer.Switch,
+                    request_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SwitchRequest.FromString,
+                    response_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SwitchResponse.SerializeToString,
+            ),
+            'Rollback': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rollback,
+                    request_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RollbackRequest.FromString,
+                    response_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RollbackResponse.SerializeToString,
+            ),
+            'Drop': grpc.unary_unary_rpc_method_handler(
+                    servicer.Drop,
+                    request_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.DropRequest.FromString,
+                    response_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.DropResponse.SerializeToString,
+            ),
+            'ListHeld': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListHeld,
+                    request_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListHeldRequest.FromString,
+                    response_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListHeldResponse.SerializeToString,
+            ),
+            'ClearDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearDocuments,
+                    request_deserializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ClearDocumentsRequest.FromString,
+                    response_serializer=loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ClearDocumentsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'loopline.retrieval.v1.RetrievalService', rpc_method_handlers)
@@ -71,7 +191,7 @@ def add_RetrievalServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RetrievalService(object):
-    """Finds passages.
+    """Finds passages, and knows which index version serves.
     """
 
     @staticmethod
@@ -91,6 +211,195 @@ class RetrievalService(object):
             '/loopline.retrieval.v1.RetrievalService/Search',
             loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchRequest.SerializeToString,
             loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetIndex(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.retrieval.v1.RetrievalService/GetIndex',
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.GetIndexRequest.SerializeToString,
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.GetIndexResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.retrieval.v1.RetrievalService/Compare',
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.CompareRequest.SerializeToString,
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.CompareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Switch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.retrieval.v1.RetrievalService/Switch',
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SwitchRequest.SerializeToString,
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SwitchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rollback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.retrieval.v1.RetrievalService/Rollback',
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RollbackRequest.SerializeToString,
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RollbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Drop(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.retrieval.v1.RetrievalService/Drop',
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.DropRequest.SerializeToString,
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.DropResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHeld(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/loopline.retrieval.v1.RetrievalService/ListHeld',
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListHeldRequest.SerializeToString,
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListHeldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.retrieval.v1.RetrievalService/ClearDocuments',
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ClearDocumentsRequest.SerializeToString,
+            loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ClearDocumentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,14 +41,154 @@ _RetrievalServiceSearchType = typing_extensions.TypeVar(
     ],
 )
 
-class RetrievalServiceStub(typing.Generic[_RetrievalServiceSearchType]):
-    """Finds passages."""
+_RetrievalServiceGetIndexType = typing_extensions.TypeVar(
+    '_RetrievalServiceGetIndexType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.GetIndexRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.GetIndexResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.GetIndexRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.GetIndexResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.GetIndexRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.GetIndexResponse,
+    ],
+)
+
+_RetrievalServiceCompareType = typing_extensions.TypeVar(
+    '_RetrievalServiceCompareType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.CompareRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.CompareResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.CompareRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.CompareResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.CompareRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.CompareResponse,
+    ],
+)
+
+_RetrievalServiceSwitchType = typing_extensions.TypeVar(
+    '_RetrievalServiceSwitchType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.SwitchRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.SwitchResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.SwitchRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.SwitchResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.SwitchRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.SwitchResponse,
+    ],
+)
+
+_RetrievalServiceRollbackType = typing_extensions.TypeVar(
+    '_RetrievalServiceRollbackType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.RollbackRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.RollbackResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.RollbackRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.RollbackResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.RollbackRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.RollbackResponse,
+    ],
+)
+
+_RetrievalServiceDropType = typing_extensions.TypeVar(
+    '_RetrievalServiceDropType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.DropRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.DropResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.DropRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.DropResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.DropRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.DropResponse,
+    ],
+)
+
+_RetrievalServiceListHeldType = typing_extensions.TypeVar(
+    '_RetrievalServiceListHeldType',
+    grpc.UnaryStreamMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.ListHeldRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.ListHeldResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.ListHeldRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.ListHeldResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.ListHeldRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.ListHeldResponse,
+    ],
+)
+
+_RetrievalServiceClearDocumentsType = typing_extensions.TypeVar(
+    '_RetrievalServiceClearDocumentsType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsResponse,
+    ],
+)
+
+class RetrievalServiceStub(typing.Generic[_RetrievalServiceSearchType, _RetrievalServiceGetIndexType, _RetrievalServiceCompareType, _RetrievalServiceSwitchType, _RetrievalServiceRollbackType, _RetrievalServiceDropType, _RetrievalServiceListHeldType, _RetrievalServiceClearDocumentsType]):
+    """Finds passages, and knows which index version serves."""
 
     @typing.overload
     def __init__(self: RetrievalServiceStub[
         grpc.UnaryUnaryMultiCallable[
             loopline.retrieval.v1.retrieval_service_pb2.SearchRequest,
             loopline.retrieval.v1.retrieval_service_pb2.SearchResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.GetIndexRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.GetIndexResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.CompareRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.CompareResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.SwitchRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.SwitchResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.RollbackRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.RollbackResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.DropRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.DropResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.ListHeldRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.ListHeldResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -58,6 +198,34 @@ class RetrievalServiceStub(typing.Generic[_RetrievalServiceSearchType]):
             loopline.retrieval.v1.retrieval_service_pb2.SearchRequest,
             loopline.retrieval.v1.retrieval_service_pb2.SearchResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.GetIndexRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.GetIndexResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.CompareRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.CompareResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.SwitchRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.SwitchResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.RollbackRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.RollbackResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.DropRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.DropResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.ListHeldRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.ListHeldResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsRequest,
+            loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     Search: _RetrievalServiceSearchType
@@ -65,15 +233,66 @@ class RetrievalServiceStub(typing.Generic[_RetrievalServiceSearchType]):
     does not parse (the message says where); UNAVAILABLE: the embedding service or the index does not answer (retry).
     """
 
+    GetIndex: _RetrievalServiceGetIndexType
+    """Which index version of a collection serves, which are kept, and the last changes. NOT_FOUND: an unknown collection."""
+
+    Compare: _RetrievalServiceCompareType
+    """Asks two index versions the same questions. NOT_FOUND: an unknown version; FAILED_PRECONDITION: nothing to ask about."""
+
+    Switch: _RetrievalServiceSwitchType
+    """Makes another index version serve, after comparing. FAILED_PRECONDITION: it is worse beyond the tolerance (WORSE) or not complete
+    (INCOMPLETE); ABORTED: somebody else switched meanwhile.
+    """
+
+    Rollback: _RetrievalServiceRollbackType
+    """Makes the version that served before serve again, at once. FAILED_PRECONDITION: it is not kept any more; ABORTED: another one serves than was said."""
+
+    Drop: _RetrievalServiceDropType
+    """Removes an index version with all that is in it, once the searches that began in it are over. FAILED_PRECONDITION while it serves."""
+
+    ListHeld: _RetrievalServiceListHeldType
+    """What an index version holds, by document and revision. Compared with what the ingestion service expects."""
+
+    ClearDocuments: _RetrievalServiceClearDocumentsType
+    """Takes documents out of an index version, up to a revision each, so that they can be made again. A change that is under way stays."""
+
 RetrievalServiceAsyncStub: typing_extensions.TypeAlias = RetrievalServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         loopline.retrieval.v1.retrieval_service_pb2.SearchRequest,
         loopline.retrieval.v1.retrieval_service_pb2.SearchResponse,
     ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.GetIndexRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.GetIndexResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.CompareRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.CompareResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.SwitchRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.SwitchResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.RollbackRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.RollbackResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.DropRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.DropResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.ListHeldRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.ListHeldResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsRequest,
+        loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsResponse,
+    ],
 ]
 
 class RetrievalServiceServicer(metaclass=abc.ABCMeta):
-    """Finds passages."""
+    """Finds passages, and knows which index version serves."""
 
     @abc.abstractmethod
     def Search(
@@ -84,5 +303,63 @@ class RetrievalServiceServicer(metaclass=abc.ABCMeta):
         """The best passages for a question. NOT_FOUND: an unknown collection; INVALID_ARGUMENT: a blank question, k out of bounds, a filter that
         does not parse (the message says where); UNAVAILABLE: the embedding service or the index does not answer (retry).
         """
+
+    @abc.abstractmethod
+    def GetIndex(
+        self,
+        request: loopline.retrieval.v1.retrieval_service_pb2.GetIndexRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.retrieval.v1.retrieval_service_pb2.GetIndexResponse, collections.abc.Awaitable[loopline.retrieval.v1.retrieval_service_pb2.GetIndexResponse]]:
+        """Which index version of a collection serves, which are kept, and the last changes. NOT_FOUND: an unknown collection."""
+
+    @abc.abstractmethod
+    def Compare(
+        self,
+        request: loopline.retrieval.v1.retrieval_service_pb2.CompareRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.retrieval.v1.retrieval_service_pb2.CompareResponse, collections.abc.Awaitable[loopline.retrieval.v1.retrieval_service_pb2.CompareResponse]]:
+        """Asks two index versions the same questions. NOT_FOUND: an unknown version; FAILED_PRECONDITION: nothing to ask about."""
+
+    @abc.abstractmethod
+    def Switch(
+        self,
+        request: loopline.retrieval.v1.retrieval_service_pb2.SwitchRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.retrieval.v1.retrieval_service_pb2.SwitchResponse, collections.abc.Awaitable[loopline.retrieval.v1.retrieval_service_pb2.SwitchResponse]]:
+        """Makes another index version serve, after comparing. FAILED_PRECONDITION: it is worse beyond the tolerance (WORSE) or not complete
+        (INCOMPLETE); ABORTED: somebody else switched meanwhile.
+        """
+
+    @abc.abstractmethod
+    def Rollback(
+        self,
+        request: loopline.retrieval.v1.retrieval_service_pb2.RollbackRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.retrieval.v1.retrieval_service_pb2.RollbackResponse, collections.abc.Awaitable[loopline.retrieval.v1.retrieval_service_pb2.RollbackResponse]]:
+        """Makes the version that served before serve again, at once. FAILED_PRECONDITION: it is not kept any more; ABORTED: another one serves than was said."""
+
+    @abc.abstractmethod
+    def Drop(
+        self,
+        request: loopline.retrieval.v1.retrieval_service_pb2.DropRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.retrieval.v1.retrieval_service_pb2.DropResponse, collections.abc.Awaitable[loopline.retrieval.v1.retrieval_service_pb2.DropResponse]]:
+        """Removes an index version with all that is in it, once the searches that began in it are over. FAILED_PRECONDITION while it serves."""
+
+    @abc.abstractmethod
+    def ListHeld(
+        self,
+        request: loopline.retrieval.v1.retrieval_service_pb2.ListHeldRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[loopline.retrieval.v1.retrieval_service_pb2.ListHeldResponse], collections.abc.AsyncIterator[loopline.retrieval.v1.retrieval_service_pb2.ListHeldResponse]]:
+        """What an index version holds, by document and revision. Compared with what the ingestion service expects."""
+
+    @abc.abstractmethod
+    def ClearDocuments(
+        self,
+        request: loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsResponse, collections.abc.Awaitable[loopline.retrieval.v1.retrieval_service_pb2.ClearDocumentsResponse]]:
+        """Takes documents out of an index version, up to a revision each, so that they can be made again. A change that is under way stays."""
 
 def add_RetrievalServiceServicer_to_server(servicer: RetrievalServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
