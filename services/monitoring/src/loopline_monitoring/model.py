@@ -61,6 +61,8 @@ class Observed:
     fingerprint: str = ""
     # The verdict on a canary's answer; questions of canaries themselves are no traffic.
     canary: bool = False
+    # An answer that was given to a canary.
+    canary_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,10 @@
-"""The agreed answers of the canaries, as vectors."""
+"""The agreed answers of the canaries, as vectors; and which answers were given to canaries, since they are no traffic."""
+
+import json
+from collections import deque
+
+MOST_GIVEN = 500
+
 
 Place = tuple[str, str, str]
 
@@ -8,7 +14,17 @@ class Golden:
 
     def __init__(self) -> None:
         self._vectors: dict[Place, bytes] = {}
+        self._given: deque[str] = deque(maxlen=MOST_GIVEN)
         self._changed: dict[tuple[str, str], bytes | None] = {}
+
+    def given(self, answer_id: str) -> None:
+        """This answer was given to a canary."""
+        self._given.append(answer_id)
+        self._changed["golden", "given"] = json.dumps(list(self._given)).encode()
+
+    def gave(self, answer_id: str) -> bool:
+        """Whether this answer was given to a canary, lately."""
+        return answer_id in self._given
 
     def get(self, place: Place) -> bytes | None:
         """The agreed answer's vector, little-endian float32; None before there is one."""
@@ -32,5 +48,8 @@ class Golden:
 
     def restore(self, identity: str, vector: bytes) -> None:
         """One back."""
+        if identity == "given":
+            self._given.extend(json.loads(vector))
+            return
         tenant, collection, question = identity.split("\x1f", 2)
         self._vectors[tenant, collection, question] = vector

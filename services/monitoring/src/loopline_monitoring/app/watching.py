@@ -70,7 +70,7 @@ class Watching:
             if version.intended:
                 yield from self._rebase(version)
         self._versioned = self._versioned or bool(observed.versions)
-        if (observed.tenant, observed.collection, observed.question) in self._canaries and not observed.canary:
+        if self._of_canary(observed):
             return
         completed = self._derived.completed(observed)
         for part in self._parts(completed):
@@ -82,6 +82,13 @@ class Watching:
     def tested(self) -> int:
         """How many series have a baseline, and so share the promise."""
         return self._tested
+
+    def _of_canary(self, observed: Observed) -> bool:
+        """Whether it is about a canary, which is no traffic; what the canary found out itself is a signal."""
+        if observed.canary_given:
+            self.golden.given(observed.about)
+        asked = (observed.tenant, observed.collection, observed.question) in self._canaries
+        return (asked or self.golden.gave(observed.about)) and not observed.canary
 
     def pass_time(self, now: float) -> Iterator[Change]:
         """Closes what is over, when nothing is left to be read."""

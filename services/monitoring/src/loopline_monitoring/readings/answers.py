@@ -14,7 +14,8 @@ CANARY = "canary-"
 def of_answer(fact: AnswerFinished, delivery: Delivery) -> Observed:
     """One observation; a cancelled answer tells only that it was."""
     values: dict[str, Value] = {}
-    if not fact.conversation_id.startswith(CANARY):
+    ours = fact.conversation_id.startswith(CANARY)
+    if not ours:
         values["answer.outcome"] = Outcome.Name(fact.outcome).removeprefix("OUTCOME_").lower()
         values["answer.failed"] = float(fact.outcome == Outcome.OUTCOME_FAILED)
         if fact.outcome == Outcome.OUTCOME_COMPLETED:
@@ -31,6 +32,7 @@ def of_answer(fact: AnswerFinished, delivery: Delivery) -> Observed:
         versions=versions_of(fact.versions),
         question=fact.question if readable(fact.question) else "",
         revisions=_revisions(fact),
+        canary_given=ours,
     )
 
 
