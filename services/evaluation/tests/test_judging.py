@@ -15,13 +15,13 @@ from loopline.generation.v1.events_pb2 import AnswerFinished
 from loopline_evaluation import plain
 from loopline_evaluation.adapters.answers_sql import AnswersSql
 from loopline_evaluation.adapters.budget_sql import BudgetSql
-from loopline_evaluation.adapters.database import Database
 from loopline_evaluation.adapters.fakes import FakeEmbedder
 from loopline_evaluation.adapters.judge_openai import JudgeModel, OpenAiJudge
 from loopline_evaluation.adapters.judges_ragas import Prices, RagasJudges
 from loopline_evaluation.adapters.outbox_sql import OutboxSql
 from loopline_evaluation.adapters.queue_sql import QueueSql
 from loopline_evaluation.adapters.rubrics import rubrics_in
+from loopline_evaluation.adapters.tables import MIGRATIONS
 from loopline_evaluation.app import JudgingPolicy, LiveJudging
 from loopline_evaluation.model import (
     Answer,
@@ -39,6 +39,7 @@ from loopline_evaluation.model import (
 )
 from loopline_evaluation.settings import keep_ragas_quiet
 from loopline_runtime.errors import Invalid
+from loopline_sql.database import Database
 from loopline_testing.judge_server import JudgeServer, Reply, count, in_schema, judge_server
 
 ANSWER = Answer(
@@ -69,7 +70,7 @@ async def server() -> AsyncIterator[JudgeServer]:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.opened(f"sqlite+aiosqlite:///{tmp_path}/scores.db") as database:
+    async with Database.opened(f"sqlite:///{tmp_path}/scores.db", MIGRATIONS) as database:
         yield database
 
 
@@ -230,16 +231,17 @@ async def test_the_budget_holds_through_everything(
 
 async def test_what_was_set_aside_before_a_kill_stays_spent(tmp_path: Path, server: JudgeServer):
     """A process that dies with requests under way: its successor knows of each of them."""
-    url = f"sqlite+aiosqlite:///{tmp_path}/killed.db"
+    url = f"sqlite:///{tmp_path}/killed.db"
     script = f"""
 import asyncio
 from loopline_evaluation.adapters.budget_sql import BudgetSql
-from loopline_evaluation.adapters.database import Database
+from loopline_evaluation.adapters.tables import MIGRATIONS
+from loopline_sql.database import Database
 from loopline_evaluation.adapters.judge_openai import JudgeModel, OpenAiJudge
 from loopline_evaluation.model import Purse, Spending
 
 async def main():
-    async with Database.opened({url!r}) as database:
+    async with Database.opened({url!r}, MIGRATIONS) as database:
         async with OpenAiJudge.opened(JudgeModel({server.url!r}, "judge", max_tokens=50), BudgetSql(database)) as judge:
             asks = [judge.ask("hello " * 20, str, Purse("p", 10_000), Spending()) for _ in range(4)]
             await asyncio.gather(*asks)
@@ -253,7 +255,7 @@ asyncio.run(main())
     await asyncio.sleep(0.2)
     process.kill()
     await process.wait()
-    async with Database.opened(url) as database:
+    async with Database.opened(url, MIGRATIONS) as database:
         spent = await BudgetSql(database).spent("p")
     assert spent.requests == server.requests == 4
     assert (spent.prompt_tokens, spent.completion_tokens) == (count("hello " * 20), 1)

@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -27,9 +26,9 @@ from loopline.retrieval.v1.retrieval_service_pb2 import Passage, Scores
 from loopline_contracts.channels import ANSWER_EVALUATED, ANSWER_FINISHED, FEEDBACK_GIVEN
 from loopline_evaluation import events, plain
 from loopline_evaluation.adapters.answers_sql import AnswersSql
-from loopline_evaluation.adapters.database import Database
 from loopline_evaluation.adapters.fakes import FakeEmbedder
 from loopline_evaluation.adapters.outbox_sql import OutboxSql
+from loopline_evaluation.adapters.tables import METADATA, MIGRATIONS
 from loopline_evaluation.app import Feedbacks, Sampling, Scoring
 from loopline_evaluation.model import Kept
 from loopline_evaluation.rpc import EvaluationRpc
@@ -38,8 +37,10 @@ from loopline_nats.content import Content, Contents
 from loopline_nats.line import Fact, Line, open_line
 from loopline_runtime.access import Caller, Right
 from loopline_runtime.errors import Invalid, NotFound
+from loopline_sql.database import Database
 from loopline_testing.fixtures import bus_settings
 from loopline_testing.nats import NatsServer
+from loopline_testing.postgres import differences
 
 ANSWER = AnswerFinished(
     answer_id="a" * 32,
@@ -56,8 +57,9 @@ ANSWER = AnswerFinished(
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.opened(f"sqlite+aiosqlite:///{tmp_path}/scores.db") as database:
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """SQLite, then PostgreSQL."""
+    async with Database.opened(database_url, MIGRATIONS) as database:
         yield database
 
 
@@ -130,6 +132,10 @@ async def listed(door: EvaluationRpc, **wanted: object) -> list[str]:
     with caller():
         found = await door.ListAnswers(ListAnswersRequest(**wanted), None)  # type: ignore[arg-type]
     return [one.answer_id for one in found.answers]
+
+
+async def test_the_migrated_tables_are_those_of_the_code(database: Database):
+    assert await differences(database, METADATA) == [], "add a revision to adapters/scores_migrations"
 
 
 async def test_bad_answers_can_be_found(answers: AnswersSql, door: EvaluationRpc):

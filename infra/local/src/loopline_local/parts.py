@@ -113,7 +113,7 @@ def services(options: Options, ports: dict[str, int], service_key: str, store_ke
             "TGI__URL": f"http://127.0.0.1:{ports['model']}",
         },
         "evaluation": {
-            "SCORES__URL": f"sqlite+aiosqlite:///{data / 'scores.db'}",
+            "SCORES__URL": f"sqlite:///{data / 'scores.db'}",
             "TARGETS__EMBEDDING": target["embedding"],
         },
         "monitoring": {

@@ -7,7 +7,6 @@ from loopline.evaluation.v1.evaluation_service_pb2_grpc import add_EvaluationSer
 from loopline_evaluation import events
 from loopline_evaluation.adapters.answers_sql import AnswersSql
 from loopline_evaluation.adapters.budget_sql import BudgetSql
-from loopline_evaluation.adapters.database import Database
 from loopline_evaluation.adapters.embedder_grpc import EmbedderGrpc
 from loopline_evaluation.adapters.judge_openai import JudgeModel, OpenAiJudge
 from loopline_evaluation.adapters.judges_ragas import DEFINED, Prices, RagasJudges
@@ -15,6 +14,7 @@ from loopline_evaluation.adapters.outbox_sql import OutboxSql
 from loopline_evaluation.adapters.own_functions import OwnFunctions
 from loopline_evaluation.adapters.queue_sql import QueueSql
 from loopline_evaluation.adapters.rubrics import rubrics_in
+from loopline_evaluation.adapters.tables import MIGRATIONS
 from loopline_evaluation.app import Feedbacks, JudgingPolicy, LiveJudging, Scoring
 from loopline_evaluation.app.metrics import EMBEDDED, MODEL_FREE
 from loopline_evaluation.ports import Budget, Embedder
@@ -28,6 +28,7 @@ from loopline_nats.line import open_line
 from loopline_runtime.errors import Invalid
 from loopline_runtime.lifecycle import background, run, until_stopped
 from loopline_runtime.telemetry import start_telemetry
+from loopline_sql.database import Database
 
 SERVICE = "loopline.evaluation.v1.EvaluationService"
 # So many answers are judged at once for each request at once: one waits for its next while another's is under way.
@@ -84,7 +85,7 @@ async def serve() -> None:
     with start_telemetry(settings.telemetry, "evaluation") as telemetry:
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
-            database = await enter(Database.opened(settings.scores.url))
+            database = await enter(Database.opened(settings.scores.url, MIGRATIONS))
             line = await enter(open_line(settings.nats, "evaluation"))
             keys = await enter(KeyRing.watching(line))
             channel = await enter(connect(settings.targets.embedding, key=key, timeout_s=settings.targets.timeout_s))

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loopline.generation.v1.events_pb2 import AnswerFinished
 from loopline_evaluation import plain
-from loopline_evaluation.adapters.database import Database
 from loopline_evaluation.adapters.outbox_sql import to_say
 from loopline_evaluation.adapters.tables import ANSWERS, FEEDBACK, MARKS, SCORES
 from loopline_evaluation.model import (
@@ -25,6 +24,7 @@ from loopline_evaluation.model import (
     Wanted,
     Why,
 )
+from loopline_sql.database import Database
 
 _COMPARED: dict[str, Any] = {
     "<": lambda column, value: column < value,
@@ -41,6 +41,7 @@ class AnswersSql:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.ready = database.ready
 
     async def put(self, kept: Kept) -> None:
         """See the port."""
@@ -75,6 +76,7 @@ class AnswersSql:
         mine = (FEEDBACK.c.answer_id == answer_id, FEEDBACK.c.by == feedback.by)
         async with self._database.transaction() as db:
             which = (ANSWERS.c.tenant == tenant, ANSWERS.c.answer_id == answer_id)
+            await self._database.hold(db, "feedback", answer_id, feedback.by)
             known = (await db.execute(select(ANSWERS.c.fact).where(*which))).all()
             if not known:
                 return None
@@ -96,10 +98,6 @@ class AnswersSql:
         may = ANSWERS.c.why.not_in([Why.NO_CONTENT, Why.NOT_COMPLETED])
         async with self._database.transaction() as db:
             await db.execute(update(ANSWERS).where(*which, may, ANSWERS.c.stage != Stage.JUDGED).values(**judged))
-
-    async def ready(self) -> None:
-        """See the port."""
-        await self._database.rows(select(ANSWERS.c.answer_id).limit(1))
 
     async def _kept(self, query: Any) -> list[Kept]:
         rows = await self._database.rows(query)

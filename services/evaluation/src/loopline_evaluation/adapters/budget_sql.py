@@ -4,9 +4,9 @@ import uuid
 
 from sqlalchemy import delete, insert, select, update
 
-from loopline_evaluation.adapters.database import Database
 from loopline_evaluation.adapters.tables import PURSES, RESERVATIONS
 from loopline_evaluation.model import Purse, Reason, Spending, Unjudged
+from loopline_sql.database import Database
 
 
 class BudgetSql:
@@ -19,6 +19,7 @@ class BudgetSql:
         """See the port."""
         reservation = uuid.uuid4().hex
         async with self._database.transaction() as db:
+            await self._database.hold(db, "purse", purse.name)
             mine = PURSES.c.purse == purse.name
             known = (await db.execute(select(PURSES).where(mine))).first()
             if known is None:

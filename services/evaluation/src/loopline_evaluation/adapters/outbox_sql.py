@@ -6,9 +6,9 @@ from google.protobuf.message import Message
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from loopline_evaluation.adapters.database import Database
 from loopline_evaluation.adapters.tables import OUTBOX
 from loopline_evaluation.ports import Waiting
+from loopline_sql.database import Database
 
 PAGE = 100
 

@@ -8,10 +8,10 @@ from sqlalchemy import select, update
 from loopline.generation.v1.events_pb2 import AnswerFinished
 from loopline_evaluation import plain
 from loopline_evaluation.adapters.answers_sql import AnswersSql, put_scores
-from loopline_evaluation.adapters.database import Database
 from loopline_evaluation.adapters.outbox_sql import to_say
 from loopline_evaluation.adapters.tables import ANSWERS
 from loopline_evaluation.model import Judging, Kept, Score, Stage
+from loopline_sql.database import Database
 
 
 class QueueSql:

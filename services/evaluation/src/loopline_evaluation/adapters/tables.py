@@ -1,7 +1,26 @@
 """The tables of this service's store."""
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from pathlib import Path
 
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from loopline_sql.migrations import Migrations
+
+MIGRATIONS = Migrations("scores", Path(__file__).parent / "scores_migrations")
+# When these change, scores_migrations/ gets a revision; a test compares the two.
 METADATA = MetaData()
 ANSWERS = Table(
     "answers",
@@ -78,4 +97,53 @@ RESERVATIONS = Table(
     Column("id", String(32), primary_key=True),
     Column("purse", String(256), nullable=False),
     Column("tokens", Integer, nullable=False),
+)
+# What people label: a queue with its rubric and rules, its items, who holds one until when, and the labels.
+QUEUES = Table(
+    "queues",
+    METADATA,
+    Column("tenant", String(63), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("queue", JSON, nullable=False),
+)
+ITEMS = Table(
+    "items",
+    METADATA,
+    Column("tenant", String(63), primary_key=True),
+    Column("queue", String(64), primary_key=True),
+    Column("answer_id", String(64), primary_key=True),
+    Column("why", String(32), nullable=False),
+    Column("at", Float, nullable=False),
+    Index("items_by_answer", "answer_id"),
+)
+LABELS = Table(
+    "labels",
+    METADATA,
+    Column("tenant", String(63), primary_key=True),
+    Column("queue", String(64), primary_key=True),
+    Column("answer_id", String(64), primary_key=True),
+    Column("annotator", String(128), primary_key=True),
+    # Empty while the item is only held.
+    Column("label", String(64), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("lease_until", Float, nullable=False),
+)
+# How well a judge agrees with people, and what sways it; the latest of each metric and judge model.
+CALIBRATIONS = Table(
+    "calibrations",
+    METADATA,
+    Column("tenant", String(63), primary_key=True),
+    Column("metric", String(128), primary_key=True),
+    Column("model", String(256), primary_key=True),
+    Column("calibration", JSON, nullable=False),
+    Column("at", Float, nullable=False),
+)
+# Documents that were erased, up to a revision: what quotes them and comes late is scrubbed.
+ERASED = Table(
+    "erased",
+    METADATA,
+    Column("tenant", String(63), primary_key=True),
+    Column("document", String(64), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
 )
