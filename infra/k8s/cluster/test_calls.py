@@ -1,0 +1,101 @@
+"""Without any backlog: calls in flight bring replicas too, those of a service and those of the model."""
+
+import asyncio
+from typing import Any
+
+from prometheus_client import Gauge
+
+from loopline.retrieval.v1.retrieval_service_pb2 import SearchRequest, SearchResponse
+from loopline.retrieval.v1.retrieval_service_pb2_grpc import (
+    RetrievalServiceStub,
+    add_RetrievalServiceServicer_to_server,
+)
+from loopline_grpc.client import connect
+from loopline_grpc.server import Door, serving
+from loopline_k8s.control_plane import ControlPlane, until
+from loopline_k8s.manifests import overlay
+from loopline_k8s.scaling import SCALED, as_tested, ready, secrets_for, watching
+from loopline_runtime.settings import Grpc
+
+RETRIEVAL = "loopline.retrieval.v1.RetrievalService"
+# Per replica 16: five replicas.
+IN_FLIGHT = 80
+
+
+class SlowRetrieval:
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.done = asyncio.Event()
+
+    async def Search(self, _request: SearchRequest, _context: Any) -> SearchResponse:  # noqa: N802 - gRPC's name
+        await self.done.wait()
+        return SearchResponse()
+
+
+def test_load_on_search_brings_retrieval_and_nobody_else(running: ControlPlane):
+    until("all are at rest", lambda: set(ready(running).values()) <= {3, 1})
+
+    async def load() -> float:
+        slow = SlowRetrieval()
+        door = Door(add_RetrievalServiceServicer_to_server, slow, RETRIEVAL)
+        async with (
+            serving(Grpc(port=0), keys=None, doors=[door]) as server,
+            connect(f"127.0.0.1:{server.port}", timeout_s=120) as channel,
+        ):
+            stub = RetrievalServiceStub(channel)
+            calls = [stub.Search(SearchRequest()) for _ in range(IN_FLIGHT)]
+            took = await asyncio.to_thread(until, "five of retrieval", lambda: ready(running)["retrieval"] >= 5)
+            slow.done.set()
+            await asyncio.gather(*calls)
+            return took
+
+    with watching(running) as watch:
+        took = asyncio.run(load())
+        back = until("retrieval is back", lambda: ready(running)["retrieval"] == 3)
+    print(f"\nSearch: 5 ready {took:.1f} s after {IN_FLIGHT} calls, 3 again {back:.1f} s after they ended")
+    assert watch.most("retrieval") == 5
+    assert {watch.most(other) for other in SCALED if other != "retrieval"} == {3}
+    assert min(watch.fewest(service) for service in SCALED) == 3
+
+
+def test_a_queue_before_the_model_brings_replicas_on_gpu_nodes(running: ControlPlane, figures: int):
+    waiting = Gauge("tgi_queue_size", "As TGI shows it")
+    tgi = [found for found in as_tested(overlay("gpu"), monitor="-", figures=figures) if of_tgi(found)]
+    for path in ("statefulset", "deployment"):
+        running.kubectl("delete", path, "model-server", "-n", "loopline", "--ignore-not-found")
+    running.apply(secrets_for(tgi))
+    running.apply(tgi)
+    until("a pod that finds no GPU waits", lambda: phases(running) == {"Pending"})
+    running.kubectl("label", "node", "--all", "nvidia.com/gpu.present=true")
+    running.kubectl(
+        "patch", "node", "node-000000", "--subresource=status", "--type=merge",
+        "-p", '{"status": {"capacity": {"nvidia.com/gpu": "8"}, "allocatable": {"nvidia.com/gpu": "8"}}}',
+    )  # fmt: skip
+    until("it runs on the node that has one", lambda: phases(running) == {"Running"})
+    waiting.set(16)
+    took = until("two of TGI", lambda: len(pods(running)) >= 2, within_s=90)
+    print(
+        f"\nTGI: a second pod {took:.1f} s after 16 requests waited; one a minute, as a model takes that long to load"
+    )
+    assert {pod["spec"]["nodeName"] for pod in pods(running) if "nodeName" in pod["spec"]} == {"node-000000"}
+    waiting.set(0)
+    until("one again", lambda: len(pods(running)) == 1)
+    # Its like in production has volumes, which nobody makes here.
+    running.kubectl("delete", "statefulset,scaledobject", "model-server", "-n", "loopline")
+
+
+def of_tgi(found: dict[str, Any]) -> bool:
+    name = found["metadata"]["name"]
+    return (name == "model-server" and found["kind"] != "ServiceMonitor") or name.startswith("tgi-")
+
+
+def pods(plane: ControlPlane) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = plane.get("pods", "-n", "loopline", "-l", "app.kubernetes.io/name=model-server")[
+        "items"
+    ]
+    return [pod for pod in items if "deletionTimestamp" not in pod["metadata"]]
+
+
+def phases(plane: ControlPlane) -> set[str]:
+    return {pod["status"]["phase"] for pod in pods(plane)}
