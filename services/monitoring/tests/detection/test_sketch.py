@@ -17,7 +17,7 @@ def sketched(values, kind=Kind.NUMERIC, start=0.0):
 def test_its_size_does_not_grow_with_the_stream():
     numbers = np.random.default_rng(1).normal(size=20_000).tolist()
     small, large = sketched(numbers[:1000]), sketched(numbers)
-    assert len(large.to_bytes()) < len(small.to_bytes()) + 300
+    assert len(large.to_bytes()) < len(small.to_bytes()) + 600
     assert len(large.to_bytes()) < 6 * 1024
 
 
@@ -29,8 +29,8 @@ def test_a_million_different_names_take_no_more_room_than_a_few_hundred():
 
 def test_the_sample_is_even_over_the_whole_stream():
     sample = sketched([float(number) for number in range(50_000)]).sample()
-    assert len(sample) == 512
-    assert abs(sample.mean() - 25_000) < 3 * 14_434 / 512**0.5
+    assert len(sample) == 384
+    assert abs(sample.mean() - 25_000) < 3 * 14_434 / 384**0.5
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), None])

@@ -24,7 +24,7 @@ ERRORS: Final = 2.0
 TOLERANCE: Final = 0.05
 _SHIFTS: Final = (0.2, 0.6, 1.4)
 _SPREADS: Final = (0.3, 0.8)
-_MORE: Final = (0.05, 0.2, 0.6, 0.95)
+_MORE: Final = (0.05, 0.25, 0.9)
 _LESS: Final = (0.7, 0.3)
 _BEYOND: Final = 1.2
 # A share below this cannot fall by much.

@@ -1,9 +1,10 @@
 """A baseline cut into few bins, so that numbers, names and vectors are bet upon in one way.
 
-Numbers: up to 24 bins of equal share, or one per value where there are few values, and one below and one above all that was seen. Names: the
+Numbers: up to 16 bins of equal share, or one per value where there are few values, and one below and one above all that was seen. Names: the
 frequent ones, the rare, the new; or groups of names where there are too many. Vectors: topic and ring of distance. Then always: missing, odd.
 """
 
+from array import array
 from bisect import bisect_right
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from loopline_monitoring.detection.kinds import Flaw, Kind, Value, clean
 from loopline_monitoring.detection.sketch import Sketch, single
 from loopline_monitoring.detection.topics import RINGS, Topics
 
-_CUTS: Final = 24
+_CUTS: Final = 16
 _NAMED: Final = 12
 
 
@@ -30,7 +31,8 @@ class Bins:
     def __init__(
         self, kind: Kind, counts: list[float], edges: list[float], names: dict[str, int], topics: Topics | None
     ) -> None:
-        self.kind, self.counts, self.edges, self.names, self.topics = kind, counts, edges, names, topics
+        self.kind, self.names, self.topics = kind, names, topics
+        self.counts, self.edges = array("d", counts), array("d", edges)
 
     @classmethod
     def of(cls, baseline: Sketch) -> "Bins":
@@ -93,7 +95,13 @@ class Bins:
 
     def to_plain(self) -> list[Any]:
         """For a message."""
-        return [self.kind.value, self.counts, self.edges, self.names, self.topics.to_plain() if self.topics else None]
+        return [
+            self.kind.value,
+            list(self.counts),
+            list(self.edges),
+            self.names,
+            self.topics.to_plain() if self.topics else None,
+        ]
 
     @classmethod
     def from_plain(cls, plain: list[Any]) -> "Bins":

@@ -7,6 +7,7 @@ construction, like the digits of a binary counter, so the memory is some hundred
 followed, and the one that hangs together most counts: a burst of large values shows in how often they come, not in their mean.
 """
 
+from array import array
 from typing import Any, Final
 
 # The shortest blocks.
@@ -18,6 +19,11 @@ FEWEST_BLOCKS: Final = 12
 Features = tuple[float, float, float]
 
 
+# What is kept of each block length: blocks, sums and sums of squares of their means, whether one waits for its other half, and that one.
+_STRIDE: Final = 11
+_ZERO: Final = (0.0, 0.0, 0.0)
+
+
 class Blocks:
     """Means of three features over blocks of every length."""
 
@@ -25,13 +31,12 @@ class Blocks:
 
     def __init__(self) -> None:
         self.count = 0
-        self.sums: Features = (0.0, 0.0, 0.0)
-        self.squares: Features = (0.0, 0.0, 0.0)
+        self.sums: Features = _ZERO
+        self.squares: Features = _ZERO
         # The block of 8 under construction: its sums, its length.
-        self.part: Features = (0.0, 0.0, 0.0)
+        self.part: Features = _ZERO
         self.parted = 0
-        # Per block length: blocks, sums and sums of squares of their means, the mean that waits for its other half.
-        self.levels: list[tuple[int, Features, Features, Features | None]] = []
+        self.levels = array("d")
 
     def add(self, first: float, second: float, third: float) -> None:
         """The features of one more value."""
@@ -49,43 +54,48 @@ class Blocks:
     def _close(self) -> None:
         a, b, c = self.part
         length = self.parted
-        self.part, self.parted = (0.0, 0.0, 0.0), 0
-        self._push((a / length, b / length, c / length), 0)
+        self.part, self.parted = _ZERO, 0
+        self._push(a / length, b / length, c / length, 0)
 
-    def _push(self, mean: Features, level: int) -> None:
-        while level < LEVELS:
-            if level == len(self.levels):
-                self.levels.append((0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), None))
-            count, (a, b, c), (p, q, r), waiting = self.levels[level]
-            x, y, z = mean
-            sums, squares = (a + x, b + y, c + z), (p + x * x, q + y * y, r + z * z)
-            if waiting is None:
-                self.levels[level] = (count + 1, sums, squares, mean)
+    def _push(self, x: float, y: float, z: float, level: int) -> None:
+        held = self.levels
+        at = level * _STRIDE
+        while at < LEVELS * _STRIDE:
+            if at == len(held):
+                held.extend((0.0,) * _STRIDE)
+            held[at] += 1
+            held[at + 1] += x
+            held[at + 2] += y
+            held[at + 3] += z
+            held[at + 4] += x * x
+            held[at + 5] += y * y
+            held[at + 6] += z * z
+            if not held[at + 7]:
+                held[at + 7], held[at + 8], held[at + 9], held[at + 10] = 1.0, x, y, z
                 return
-            self.levels[level] = (count + 1, sums, squares, None)
-            mean = ((x + waiting[0]) / 2, (y + waiting[1]) / 2, (z + waiting[2]) / 2)
-            level += 1
+            held[at + 7] = 0.0
+            x, y, z = (x + held[at + 8]) / 2, (y + held[at + 9]) / 2, (z + held[at + 10]) / 2
+            at += _STRIDE
 
     def merged(self, later: "Blocks") -> "Blocks":
         """These, then the later ones; halves that wait in both make one block."""
-        made = Blocks.from_plain(self.to_plain())
+        made = self.copy()
         made.count += later.count
         made.sums, made.squares = _plus(made.sums, later.sums), _plus(made.squares, later.squares)
-        for level, (count, sums, squares, _) in enumerate(later.levels):
-            if level == len(made.levels):
-                made.levels.append((0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), None))
-            had, had_sums, had_squares, waiting = made.levels[level]
-            made.levels[level] = (had + count, _plus(had_sums, sums), _plus(had_squares, squares), waiting)
-        for level, (*_, half) in enumerate(later.levels):
-            if half is None:
+        held, theirs = made.levels, later.levels
+        held.extend((0.0,) * (len(theirs) - len(held)))
+        for at in range(0, len(theirs), _STRIDE):
+            for place in range(at, at + 7):
+                held[place] += theirs[place]
+        for at in range(0, len(theirs), _STRIDE):
+            if not theirs[at + 7]:
                 continue
-            had, sums, squares, waiting = made.levels[level]
-            if waiting is None:
-                made.levels[level] = (had, sums, squares, half)
+            x, y, z = theirs[at + 8 : at + 11]
+            if held[at + 7]:
+                held[at + 7] = 0.0
+                made._push((held[at + 8] + x) / 2, (held[at + 9] + y) / 2, (held[at + 10] + z) / 2, at // _STRIDE + 1)
             else:
-                made.levels[level] = (had, sums, squares, None)
-                x, y, z = _plus(waiting, half)
-                made._push((x / 2, y / 2, z / 2), level + 1)
+                held[at + 7], held[at + 8], held[at + 9], held[at + 10] = 1.0, x, y, z
         made.part, made.parted = _plus(made.part, later.part), made.parted + later.parted
         if made.parted >= BASE:
             made._close()
@@ -93,44 +103,50 @@ class Blocks:
 
     def shifted(self, by: float) -> "Blocks":
         """The same with the first feature moved."""
-        made = Blocks.from_plain(self.to_plain())
-        if by:
-            made.sums, made.squares = _moved(self.count, self.sums, self.squares, by)
-            made.part = (self.part[0] + by * self.parted, *self.part[1:])
-            made.levels = [
-                (count, *_moved(count, sums, squares, by), None if half is None else (half[0] + by, *half[1:]))
-                for count, sums, squares, half in self.levels
-            ]
+        made = self.copy()
+        made.sums, made.squares = _moved(self.count, self.sums, self.squares, by)
+        made.part = (self.part[0] + by * self.parted, *self.part[1:])
+        held = made.levels
+        for at in range(0, len(held), _STRIDE):
+            held[at + 4] += 2 * by * held[at + 1] + held[at] * by * by
+            held[at + 1] += held[at] * by
+            held[at + 8] += by
         return made
 
     def first_alone(self) -> "Blocks":
         """The same without the second and third feature, which were measured by different rulers."""
-        made = Blocks.from_plain(self.to_plain())
+        made = self.copy()
         made.sums, made.squares, made.part = ((part[0], 0.0, 0.0) for part in (self.sums, self.squares, self.part))
-        made.levels = [
-            (count, (sums[0], 0.0, 0.0), (squares[0], 0.0, 0.0), None if half is None else (half[0], 0.0, 0.0))
-            for count, sums, squares, half in self.levels
-        ]
+        for at in range(0, len(made.levels), _STRIDE):
+            for place in (2, 3, 5, 6, 9, 10):
+                made.levels[at + place] = 0.0
         return made
+
+    def copy(self) -> "Blocks":
+        """One that may be changed."""
+        return Blocks.from_plain(self.to_plain())
 
     def inflation(self) -> float:
         """tau: by how much values hanging together inflate the variance of a mean; at least 1."""
         most = 1.0
+        held = self.levels
         for feature in range(3):
             single = _variance(self.count, self.sums[feature], self.squares[feature])
             if single <= 1e-12 * (1 + self.squares[feature] / max(1, self.count)):
                 continue
-            for level, (blocks, sums, squares, _) in enumerate(self.levels):
+            for at in range(0, len(held), _STRIDE):
+                blocks = held[at]
                 if blocks < FEWEST_BLOCKS:
                     break
-                ratio = BASE * 2**level * _variance(blocks, sums[feature], squares[feature]) / single
+                length = BASE * 2 ** (at // _STRIDE)
+                ratio = length * _variance(blocks, held[at + 1 + feature], held[at + 4 + feature]) / single
                 # Noise of the ratio itself is taken off, or independent values would look as if they hung together.
                 most = max(most, ratio / (1 + 1.5 * (2 / (blocks - 1)) ** 0.5))
         return most
 
     def to_plain(self) -> list[Any]:
         """For a message."""
-        return [self.count, self.sums, self.squares, self.part, self.parted, self.levels]
+        return [self.count, self.sums, self.squares, self.part, self.parted, self.levels.tobytes()]
 
     @classmethod
     def from_plain(cls, plain: list[Any]) -> "Blocks":
@@ -138,10 +154,7 @@ class Blocks:
         made = cls()
         made.count, sums, squares, part, made.parted, levels = plain
         made.sums, made.squares, made.part = tuple(sums), tuple(squares), tuple(part)
-        made.levels = [
-            (count, tuple(had), tuple(squared), None if half is None else tuple(half))
-            for count, had, squared, half in levels
-        ]
+        made.levels = array("d", levels)
         return made
 
 
@@ -154,7 +167,7 @@ def _moved(count: int, sums: Features, squares: Features, by: float) -> tuple[Fe
     return (total + count * by, *sums[1:]), (squares[0] + 2 * by * total + count * by * by, *squares[1:])
 
 
-def _variance(count: int, total: float, square: float) -> float:
+def _variance(count: float, total: float, square: float) -> float:
     if count < 2:
         return 0.0
     mean = total / count

@@ -75,3 +75,7 @@ class Frequent:
         counts, errors, groups, made.whole = plain
         made.counts, made.errors, made.groups = dict(counts), dict(errors), array("Q", groups)
         return made
+
+
+# Of signals that are no names; never added to.
+NO_NAMES: Final = Frequent()

@@ -33,6 +33,8 @@ def clean(kind: Kind, value: Any, width: int = 0) -> float | str | Vector | Flaw
 
     `width` is the length vectors have here, 0 while none was seen.
     """
+    if type(value) is float and kind is Kind.NUMERIC:  # nearly all of them
+        return value if math.isfinite(value) else Flaw.MISSING
     if value is None:
         return Flaw.MISSING
     if kind is Kind.NUMERIC:

@@ -5,9 +5,11 @@ gives the same sketch on every machine and after every restart), exact moments, 
 """
 
 import math
+import sys
 import zlib
 from array import array
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any, Final
 
 import msgpack
@@ -15,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopline_monitoring.detection.correlation import Blocks
-from loopline_monitoring.detection.frequent import Frequent
+from loopline_monitoring.detection.frequent import NO_NAMES, Frequent
 from loopline_monitoring.detection.kinds import Flaw, Kind, Value, Vector, clean
-from loopline_monitoring.detection.vectors import Rows, directions
+from loopline_monitoring.detection.vectors import NO_ROWS, Rows, directions
 
-# Numbers sampled; their shares are known to within 2 %.
-SAMPLE: Final = 512
+# Numbers sampled; their shares are known to within 2.6 %.
+SAMPLE: Final = 384
 EXAMPLES: Final = 16
 _RULER: Final = 32
 _LARGEST: Final = float(np.finfo(np.float32).max)
+_SINGLE: Final = Struct("f")
 _ALL: Final = 2**64 - 1
 
 
@@ -46,7 +49,11 @@ class Summary:
 
 def single(number: float) -> float:
     """A number at the seven digits the sketches keep, so that equal stays equal."""
-    return float(np.float32(max(-_LARGEST, min(_LARGEST, number))))
+    if not -_LARGEST <= number <= _LARGEST:
+        return _LARGEST if number > 0 else -_LARGEST
+    # Four bytes and back: half the time of numpy's scalar.
+    (held,) = _SINGLE.unpack(_SINGLE.pack(number))
+    return float(held)
 
 
 def draw(number: int) -> int:
@@ -92,8 +99,8 @@ class Sketch:
         self.latest = ""
         self.low, self.high = math.inf, -math.inf
         self.numbers = array("f")
-        self.names = Frequent()
-        self.rows = Rows()
+        self.names = Frequent() if kind is Kind.CATEGORICAL else NO_NAMES
+        self.rows = Rows() if kind is Kind.VECTOR else NO_ROWS
         self.blocks = Blocks()
         self.abouts: list[str] = []
 
@@ -149,8 +156,10 @@ class Sketch:
         before = number - self.mean
         self.mean += before / self.count
         self.spread += before * (number - self.mean)
-        self.low = min(self.low, number)
-        self.high = max(self.high, number)
+        if number < self.low:
+            self.low = number
+        if number > self.high:
+            self.high = number
         if self.ruler is not None:
             self._follow(number)
         elif self.count == _RULER:
@@ -168,7 +177,7 @@ class Sketch:
         self.blocks.add(drawn, far if drawn > 0.0 else -far, far)
 
     def sample(self) -> NDArray[np.float64]:
-        """The numbers sampled, [n <= 512], in no order that matters."""
+        """The numbers sampled, [n <= 384], in no order that matters."""
         return np.frombuffer(self.numbers, dtype=np.float32).astype(np.float64)
 
     def vectors(self) -> tuple[Vector, tuple[str, ...]]:
@@ -212,9 +221,11 @@ class Sketch:
         made.numbers = array("f", [self.numbers[i] for i in mine] + [later.numbers[i] for i in theirs])
         mine, theirs = thinned((self.count, len(self.abouts)), (later.count, len(later.abouts)), EXAMPLES)
         made.abouts = [self.abouts[i] for i in mine] + [later.abouts[i] for i in theirs]
-        made.names = self.names.merged(later.names)
+        if self.kind is Kind.CATEGORICAL:
+            made.names = self.names.merged(later.names)
         mine, theirs = thinned((self.count, len(self.rows)), (later.count, len(later.rows)), Rows.PLACES)
-        made.rows = self.rows.joined(mine, later.rows, theirs)
+        if self.kind is Kind.VECTOR:
+            made.rows = self.rows.joined(mine, later.rows, theirs)
         made.ruler, made.latest = self.ruler or later.ruler, later.latest or self.latest
         if self.kind is Kind.NUMERIC and self.ruler is not None and later.ruler is None:
             made.blocks = self.blocks.merged(Blocks())
@@ -229,7 +240,9 @@ class Sketch:
     def to_bytes(self) -> bytes:
         """All of it."""
         plain = [getattr(self, name) for name in _PLAIN]
-        parts = [self.numbers.tobytes(), self.names.to_plain(), self.rows.to_plain(), self.blocks.to_plain()]
+        names = self.names.to_plain() if self.names is not NO_NAMES else None
+        rows = self.rows.to_plain() if self.rows is not NO_ROWS else None
+        parts = [self.numbers.tobytes(), names, rows, self.blocks.to_plain()]
         packed: bytes = msgpack.packb([1, self.kind.value, plain, *parts, self.abouts])
         return packed
 
@@ -241,13 +254,14 @@ class Sketch:
         for name, value in zip(_PLAIN, plain, strict=True):
             setattr(made, name, value)
         made.numbers = array("f", numbers)
-        made.names, made.rows, made.blocks = (
-            Frequent.from_plain(names),
-            Rows.from_plain(rows),
-            Blocks.from_plain(blocks),
-        )
+        if made.kind is Kind.CATEGORICAL:
+            made.names = Frequent.from_plain(names)
+        if made.kind is Kind.VECTOR:
+            made.rows = Rows.from_plain(rows)
+        made.blocks = Blocks.from_plain(blocks)
         made.ruler = None if made.ruler is None else (made.ruler[0], made.ruler[1])
-        made.abouts = abouts
+        # Many signals hold the ids of the same answers: one copy of each serves all.
+        made.abouts = [sys.intern(about) for about in abouts]
         return made
 
 

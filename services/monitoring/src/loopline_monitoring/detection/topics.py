@@ -13,7 +13,7 @@ from scipy.cluster.vq import kmeans2
 from loopline_monitoring.detection.kinds import Vector
 from loopline_monitoring.detection.vectors import WIDTH, narrowed
 
-MOST_TOPICS: Final = 8
+MOST_TOPICS: Final = 6
 # Distances are told apart by fifths of the usual, and what lies outside.
 RINGS: Final = 6
 _FIFTHS: Final = (0.2, 0.4, 0.6, 0.8)

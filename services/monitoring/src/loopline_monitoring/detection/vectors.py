@@ -4,6 +4,7 @@ Vectors longer than WIDTH are turned by one fixed random matrix into WIDTH numbe
 Lindenstrauss 1984), and held as 16-bit floats.
 """
 
+import sys
 from functools import cache
 from typing import Any, ClassVar, Final
 
@@ -13,6 +14,11 @@ from numpy.typing import NDArray
 from loopline_monitoring.detection.kinds import Vector
 
 WIDTH: Final = 96
+
+
+def _steps(width: int) -> float:
+    """Steps to a unit: short vectors have larger numbers."""
+    return 256.0 if width >= WIDTH else 127.0
 
 
 @cache
@@ -44,27 +50,34 @@ class Rows:
 
     def __init__(self) -> None:
         self.width = 0
-        self.rows: list[NDArray[np.float16]] = []
+        # [n, <= WIDTH], grown by doubling.
+        self.rows: NDArray[np.int8] = np.zeros((0, 0), np.int8)
         self.abouts: list[str] = []
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.abouts)
 
     def put(self, vector: Vector, place: int, about: str) -> None:
         """One more vector, [width]; `place` is an even draw below the number of vectors so far."""
-        self.width = vector.size
-        if len(self.rows) < self.PLACES:
-            self.rows.append(narrowed(vector).astype(np.float16))
+        held = len(self.abouts)
+        if held < self.PLACES:
+            place = held
             self.abouts.append(about)
+            if held == len(self.rows):
+                self.width = vector.size
+                grown = np.zeros((min(self.PLACES, max(16, 2 * held)), min(self.width, WIDTH)), np.int8)
+                if held:
+                    grown[:held] = self.rows
+                self.rows = grown
         elif place < self.PLACES:
-            self.rows[place] = narrowed(vector).astype(np.float16)
             self.abouts[place] = about
+        else:
+            return
+        self.rows[place] = np.clip(np.rint(narrowed(vector) * _steps(self.width)), -127, 127)
 
     def matrix(self) -> Vector:
         """[n, <= WIDTH]."""
-        if not self.rows:
-            return np.zeros((0, min(self.width, WIDTH)), np.float32)
-        return np.stack(self.rows).astype(np.float32)
+        return self.rows[: len(self.abouts)].astype(np.float32) / np.float32(_steps(self.width))
 
     def joined(self, mine: list[int], later: "Rows", theirs: list[int]) -> "Rows":
         """Some of these and some of those; those of another width are left out."""
@@ -72,19 +85,26 @@ class Rows:
         made.width = self.width or later.width
         if later.width not in {0, made.width}:
             later, theirs = Rows(), []
-        made.rows = [self.rows[i] for i in mine] + [later.rows[i] for i in theirs]
+        parts = [rows.rows[places] for rows, places in ((self, mine), (later, theirs)) if places]
+        if parts:
+            made.rows = np.concatenate(parts)
         made.abouts = [self.abouts[i] for i in mine] + [later.abouts[i] for i in theirs]
         return made
 
     def to_plain(self) -> list[Any]:
         """For a message."""
-        return [self.width, np.stack(self.rows).tobytes() if self.rows else b"", self.abouts]
+        return [self.width, self.rows[: len(self.abouts)].tobytes(), self.abouts]
 
     @classmethod
     def from_plain(cls, plain: list[Any]) -> "Rows":
         """What `to_plain` gave."""
         made = cls()
-        made.width, data, made.abouts = plain
+        made.width, data, abouts = plain
+        made.abouts = [sys.intern(about) for about in abouts]
         if made.width:
-            made.rows = list(np.frombuffer(data, np.float16).reshape(-1, min(made.width, WIDTH)))
+            made.rows = np.frombuffer(data, np.int8).reshape(-1, min(made.width, WIDTH)).copy()
         return made
+
+
+# Of signals that are no vectors; never put into.
+NO_ROWS: Final = Rows()

@@ -12,8 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, kolmogorov
-from scipy.stats import hypergeom
+from scipy.special import chdtrc, gammaln, kolmogorov
 
 from loopline_monitoring.detection import effects
 from loopline_monitoring.detection.bins import Bins
@@ -108,9 +107,18 @@ def shares_differ(before: int, seen_before: int, after: int, seen_after: int, in
     """p of so many of so many before and after, two-sided; counts thinned to what they are worth."""
     k, n, m = (round(count / inflation) for count in (after, seen_after, seen_before))
     hits = k + round(before / inflation)
-    above = float(hypergeom.sf(k - 1, n + m, hits, n))
-    below = float(hypergeom.cdf(k, n + m, hits, n))
+    # Of n + m values `hits` are such: how likely is it that each possible number of them falls to the n?
+    possible = np.arange(max(0, hits - m), min(hits, n) + 1, dtype=np.float64)
+    every = _choose(n + m, np.array([float(n)]))
+    chances = np.exp(_choose(hits, possible) + _choose(n + m - hits, n - possible) - every)
+    above, below = float(chances[possible >= k].sum()), float(chances[possible <= k].sum())
     return min(1.0, 2 * min(above, below))
+
+
+def _choose(total: float, some: _Numbers) -> _Numbers:
+    """ln of the number of ways (scipy.stats has the whole distribution, for 40 MB)."""
+    ways: _Numbers = gammaln(total + 1) - gammaln(some + 1) - gammaln(total - some + 1)
+    return ways
 
 
 def _numbers(baseline: Sketch, window: Sketch) -> Finding:
