@@ -1,6 +1,6 @@
 """The detectors at scale: memory of 1,000 slices of 40 signals, events through one process, and whether an event costs more as the history grows.
 
-An event tells all 40 signals of a slice: 30 numbers, 9 names or rates, 1 embedding in --vectors slices. Windows close every 250 values and are compared.
+An event tells all 40 signals of a slice: 30 numbers, 9 names, 1 embedding. Windows close every 250 values and are compared.
 Interleaved: the young and the old history take turns.
 """
 
