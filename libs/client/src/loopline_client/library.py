@@ -32,6 +32,7 @@ from loopline_nats.line import Line, open_line
 from loopline_nats.subscribers import Event, Subscribers
 from loopline_runtime.errors import Unavailable
 from loopline_runtime.settings import Nats
+from loopline_runtime.tls import Tls
 
 if TYPE_CHECKING:
     from loopline.generation.v1.generation_service_pb2_grpc import GenerationServiceAsyncStub
@@ -224,16 +225,24 @@ class Loopline:
         """What differs from what was agreed as normal; predictions of models of one's own."""
         return Monitoring(self._channel)
 
-    async def bus(self) -> Line:
-        """The bus, for operators and subscribers. Unavailable when it is not known or away."""
+    async def bus(self, user: str = "") -> Line:
+        """The bus, for the operator or the user whose credentials these are. Unavailable when it is not known or away."""
         if not self._profile.nats_url:
             raise Unavailable("the bus's address is not known: set LOOPLINE_NATS_URL", reason="NO_LINE")
-        settings = Nats(url=self._profile.nats_url, connect_s=BUS_WITHIN_S)
-        return await self._stack.enter_async_context(open_line(settings, "client"))
+        settings = Nats(
+            url=self._profile.nats_url,
+            connect_s=BUS_WITHIN_S,
+            credentials=self._profile.nats_credentials,
+            tls=Tls(ca=self._profile.ca),
+        )
+        return await self._stack.enter_async_context(open_line(settings, user or "operator"))
 
-    async def events(self, subscriber: str) -> AsyncIterator[Event]:
-        """The events of a durable that was made with `loopline subscribers add`; each is acknowledged when the next is asked for."""
-        async for event in Subscribers(await self.bus()).read(subscriber):
+    async def events(self, subscriber: str, streams: tuple[str, ...] = ()) -> AsyncIterator[Event]:
+        """The events of a durable that was made with `loopline subscribers add`; each is acknowledged when the next is asked for.
+
+        With the team's own credentials name the streams that `add` told.
+        """
+        async for event in Subscribers(await self.bus(subscriber if streams else "")).read(subscriber, streams):
             yield event
             await event.ack()
 

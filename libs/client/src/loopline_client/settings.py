@@ -19,6 +19,9 @@ class Profile(BaseModel):
 
     key: str = ""
     nats_url: str = ""
+    # A credentials file for the bus; who is trusted when the line speaks TLS (PEM).
+    nats_credentials: Path | None = None
+    ca: Path | None = None
     targets: dict[str, str] = Field(default_factory=dict)
     metrics: dict[str, int] = Field(default_factory=dict)
     pids: dict[str, int] = Field(default_factory=dict)
@@ -32,6 +35,8 @@ class ClientSettings(BaseSettings):
     home: Path = Path.home() / ".loopline"
     key: str = ""
     nats_url: str = ""
+    nats_credentials: Path | None = None
+    ca: Path | None = None
     ingestion: str = ""
     embedding: str = ""
     retrieval: str = ""
@@ -57,10 +62,12 @@ class ClientSettings(BaseSettings):
         services = ("ingestion", "embedding", "retrieval", "generation", "evaluation", "monitoring")
         own = {name: getattr(self, name) for name in services}
         targets = {**written.get("targets", {}), **{name: target for name, target in own.items() if target}}
-        if not targets:
+        if not targets and not self.nats_url:  # a downstream team knows the bus and nothing else
             raise Unavailable(NO_LINE, reason="NO_LINE")
         overrides = {
             "key": self.key or written.get("key", ""),
             "nats_url": self.nats_url or written.get("nats_url", ""),
+            "nats_credentials": self.nats_credentials or written.get("nats_credentials"),
+            "ca": self.ca or written.get("ca"),
         }
         return Profile(**{**written, **overrides, "targets": targets})

@@ -12,6 +12,8 @@ from loopline_runtime.errors import Aborted, Invalid, NotFound, Overloaded, Time
 WRONG_LAST_SEQUENCE = {10071, 10164}
 STREAM_FULL = {10077, 10047, 10023}
 PAYLOAD_TOO_LARGE = {10054}
+# What the server says of credentials, in a plain nats.errors.Error.
+REFUSED = ("authorization", "authentication", "permissions violation")
 
 
 @contextmanager
@@ -40,4 +42,8 @@ def translated(what: str) -> Iterator[None]:
     except (nats.errors.TimeoutError, TimeoutError) as error:
         raise TimedOut(f"{what}: the bus did not answer in time") from error
     except (nats.errors.Error, OSError) as error:
+        if any(word in str(error).lower() for word in REFUSED):
+            raise Unavailable(
+                f"{what}: the bus refuses us ({error}): look at NATS__CREDENTIALS", reason="BUS_REFUSES"
+            ) from error
         raise Unavailable(f"{what}: the bus cannot be reached ({type(error).__name__})") from error

@@ -29,6 +29,8 @@ from loopline_nats.envelope import REPLAY, REVISION, Delivery, Fact, delivery_of
 from loopline_nats.fetching import FetchLoop, Probe
 from loopline_nats.foreign import translated
 from loopline_nats.metrics import EVENT_SECONDS, EVENTS_HANDLED, EVENTS_PUBLISHED, LAST_FETCH_AGE
+from loopline_nats.permissions import inbox_of
+from loopline_nats.security import security_of
 from loopline_runtime import names
 from loopline_runtime.errors import Unavailable
 from loopline_runtime.settings import Nats
@@ -69,6 +71,8 @@ class Line:
             connect_timeout=5,
             drain_timeout=3,
             error_cb=_on_error,
+            inbox_prefix=inbox_of(service),
+            security=security_of(settings),
         )
         self._loops: list[FetchLoop] = []
         self._watch: asyncio.Task[None] | None = None

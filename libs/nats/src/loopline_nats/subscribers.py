@@ -108,11 +108,14 @@ class Subscribers:
             with translated(f"subscriber {name}"):
                 await self._js.delete_consumer(stream, PREFIX + name)
 
-    async def read(self, name: str) -> AsyncGenerator[Event, None]:
-        """Its events as they come, without end; in order within a stream. Each must be acknowledged."""
-        subscriber = await self._find(name)
+    async def read(self, name: str, streams: tuple[str, ...] = ()) -> AsyncGenerator[Event, None]:
+        """Its events as they come, without end; in order within a stream. Each must be acknowledged.
+
+        A team's own credentials may not look for its consumers: it names the streams that `add` told.
+        """
+        streams = streams or (await self._find(name)).streams
         queue: asyncio.Queue[Msg] = asyncio.Queue(maxsize=64)
-        pulls = [asyncio.create_task(self._pull(name, stream, queue)) for stream in subscriber.streams]
+        pulls = [asyncio.create_task(self._pull(name, stream, queue)) for stream in streams]
         try:
             while True:
                 arrived = asyncio.ensure_future(queue.get())

@@ -1,7 +1,11 @@
 """Settings are read once, in main, and never change."""
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from loopline_runtime.tls import Tls
 
 
 class Group(BaseModel):
@@ -19,6 +23,10 @@ class Nats(Group):
     publish_timeout_s: float = 5.0
     # A fetch waits this long for messages; liveness fails when a loop's last fetch is three times as old.
     fetch_s: float = 5.0
+    # A credentials file (token and seed); read again at each reconnection.
+    credentials: Path | None = None
+    # NATS__TLS__CA, NATS__TLS__CERTIFICATE, NATS__TLS__KEY
+    tls: Tls = Tls()
 
 
 class Grpc(Group):

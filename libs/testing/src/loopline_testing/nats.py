@@ -43,6 +43,8 @@ class NatsServer:
     sync_always: bool = False
     # 0: its figures are not shown.
     monitor_port: int = 0
+    # More lines of configuration: who may connect, and with which keys.
+    extra: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -52,14 +54,27 @@ class NatsServer:
 
     def start(self) -> None:
         """Starts it and waits until it answers."""
+        config = self._configure()
+        with (self.store / "nats.log").open("ab") as log:
+            self.process = subprocess.Popen([binary(), "-c", str(config)], stdout=log, stderr=log)  # noqa: S603
+        self._wait()
+
+    def reload(self) -> None:
+        """Has it read its configuration again, with what is `extra` now."""
+        self._configure()
+        if self.process:
+            self.process.send_signal(signal.SIGHUP)
+
+    def _configure(self) -> Path:
         config = self.store / "nats.conf"
         sync = "sync_interval: always" if self.sync_always else ""
         monitor = f"http: 127.0.0.1:{self.monitor_port}\n" if self.monitor_port else ""
         config.write_text(
-            f'host: 127.0.0.1\nport: {self.port}\n{monitor}jetstream {{ store_dir: "{self.store}/jetstream"\n {sync} }}\n'
+            f'host: 127.0.0.1\nport: {self.port}\n{monitor}jetstream {{ store_dir: "{self.store}/jetstream"\n {sync} }}\n{self.extra}'
         )
-        with (self.store / "nats.log").open("ab") as log:
-            self.process = subprocess.Popen([binary(), "-c", str(config)], stdout=log, stderr=log)  # noqa: S603
+        return config
+
+    def _wait(self) -> None:
         deadline = time.monotonic() + STARTS_WITHIN_S
         while time.monotonic() < deadline:
             try:
@@ -87,10 +102,10 @@ class NatsServer:
 
 
 @contextmanager
-def nats_server(*, sync_always: bool = False) -> Iterator[NatsServer]:
+def nats_server(*, sync_always: bool = False, extra: str = "") -> Iterator[NatsServer]:
     """A server with a store of its own, removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="loopline-nats-") as store:
-        server = NatsServer(Path(store), sync_always=sync_always)
+        server = NatsServer(Path(store), sync_always=sync_always, extra=extra)
         server.start()
         try:
             yield server

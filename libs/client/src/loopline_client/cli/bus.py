@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def bus() -> AsyncIterator["Line"]:
-    """The bus of the line we talk to."""
+async def bus(user: str = "") -> AsyncIterator["Line"]:
+    """The bus of the line we talk to, as the operator or as a downstream team."""
     from loopline_client.library import Loopline
 
     async with Loopline.local() as line:
-        yield await line.bus()
+        yield await line.bus(user)
 
 
 def readable(body: "Message | None") -> Any:

@@ -6,7 +6,18 @@ from importlib.metadata import entry_points
 
 import typer
 
-from loopline_client.cli import answers, ask, dead_letters, doctor, documents, drift, events, ingest, operating
+from loopline_client.cli import (
+    answers,
+    ask,
+    credentials,
+    dead_letters,
+    doctor,
+    documents,
+    drift,
+    events,
+    ingest,
+    operating,
+)
 
 # What shells say of a command that SIGPIPE ended.
 PIPE_CLOSED = 141
@@ -31,6 +42,7 @@ app.add_typer(drift.drift, name="drift")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.add_typer(operating.streams, name="streams")
 app.add_typer(operating.subscribers, name="subscribers")
+app.add_typer(credentials.app, name="credentials")
 app.add_typer(operating.keys, name="keys")
 app.add_typer(operating.tenants, name="tenants")
 

@@ -3,6 +3,7 @@
 import json
 from contextlib import aclosing
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -74,8 +75,12 @@ def add_subscriber(
     ],
     tenant: Annotated[str, typer.Option(help="Whose events")] = "local",
     since: Annotated[str, typer.Option(help="A time (2026-01-31T08:00:00), a sequence, or new")] = "new",
+    authority: Annotated[
+        Path | None, typer.Option(help="Sign credentials for the team: the folder of `loopline credentials make`")
+    ] = None,
+    credentials: Annotated[Path | None, typer.Option(help="Where to write them; default: NAME.creds")] = None,
 ) -> None:
-    """Make a durable for a downstream team, by exact name."""
+    """Make a durable for a downstream team, by exact name, and with --authority the credentials that read it and nothing else."""
     start: datetime | int | None = None
     if since.isdigit():
         start = int(since)
@@ -86,12 +91,26 @@ def add_subscriber(
             fail("--since is a time like 2026-01-31T08:00:00, a sequence, or new")
 
     async def work() -> tuple[str, ...]:
-        from loopline_nats.subscribers import Subscribers
+        from loopline_nats.credentials import Authority, write_secret
+        from loopline_nats.permissions import of_subscriber
+        from loopline_nats.subscribers import PREFIX, Subscribers
 
+        signer = Authority(authority) if authority else None
+        if signer:
+            signer.users()  # an authority that is not there is told before anything is made
         async with bus() as line:
-            return (await Subscribers(line).add(name, tenant, events_.split(","), since=start)).streams
+            streams = (await Subscribers(line).add(name, tenant, events_.split(","), since=start)).streams
+        if signer:
+            permissions = of_subscriber(name, PREFIX + name, streams)
+            write_secret(credentials or Path(f"{name}.creds"), signer.credentials(name, permissions))
+        return streams
 
-    say(f"{name} reads from {', '.join(run(work()))}; try `loopline subscribers read {name}`")
+    streams = ",".join(run(work()))
+    say(f"{name} reads from {streams}; try `loopline subscribers read {name}`")
+    if authority:
+        file = credentials or Path(f"{name}.creds")
+        say(f"the team's own: LOOPLINE_NATS_CREDENTIALS={file} loopline subscribers read {name} --streams {streams}")
+        say(f"any other NATS client: durable subscriber-{name}, inbox prefix _INBOX.{name}")
 
 
 @subscribers.command("list")
@@ -127,15 +146,22 @@ def remove_subscriber(name: str) -> None:
 
 
 @subscribers.command("read")
-def read_subscriber(name: str, count: Annotated[int, typer.Option(help="End after so many; 0: never")] = 0) -> None:
+def read_subscriber(
+    name: str,
+    count: Annotated[int, typer.Option(help="End after so many; 0: never")] = 0,
+    streams_: Annotated[
+        str, typer.Option("--streams", help="As `add` told them; needed with a team's own credentials")
+    ] = "",
+) -> None:
     """Read a subscriber's events as JSON, one a line; each is acknowledged once it is shown."""
 
     async def work() -> None:
         from loopline_nats.subscribers import Subscribers
 
-        async with bus() as line:
+        streams = tuple(filter(None, streams_.split(",")))
+        async with bus(name if streams else "") as line:
             seen = 0
-            async with aclosing(Subscribers(line).read(name)) as found:
+            async with aclosing(Subscribers(line).read(name, streams)) as found:
                 async for event in found:
                     plain = event_of(event.body, event.delivery)
                     say(json.dumps(plain, default=str, ensure_ascii=False))
