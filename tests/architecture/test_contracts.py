@@ -12,7 +12,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from loopline.access.v1 import rights_pb2
 from loopline.embedding.v1 import embedding_service_pb2
 from loopline.embedding.v1 import events_pb2 as embedding_events
-from loopline.evaluation.v1 import dataset_service_pb2, evaluation_service_pb2, run_service_pb2
+from loopline.evaluation.v1 import annotation_service_pb2, dataset_service_pb2, evaluation_service_pb2, run_service_pb2
 from loopline.evaluation.v1 import events_pb2 as evaluation_events
 from loopline.generation.v1 import events_pb2 as generation_events
 from loopline.generation.v1 import generation_service_pb2
@@ -46,6 +46,7 @@ FILES: list[FileDescriptor] = [
             retrieval_service_pb2,
             generation_service_pb2,
             evaluation_service_pb2,
+            annotation_service_pb2,
             dataset_service_pb2,
             run_service_pb2,
             monitoring_service_pb2,

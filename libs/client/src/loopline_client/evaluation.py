@@ -121,7 +121,7 @@ class Evaluation:
     async def show(self, answer_id: str) -> Shown:
         """One answer. NotFound when it is not known (yet, or any more)."""
         async with calling("evaluation"):
-            return _shown(await self._stub.ShowAnswer(messages.ShowAnswerRequest(answer_id=answer_id)))
+            return shown(await self._stub.ShowAnswer(messages.ShowAnswerRequest(answer_id=answer_id)))
 
     async def feedback(
         self,
@@ -178,7 +178,8 @@ def _evaluated(one: messages.AnswerSummary) -> Evaluated:
     )
 
 
-def _shown(found: messages.ShowAnswerResponse) -> Shown:
+def shown(found: messages.ShowAnswerResponse) -> Shown:
+    """From its message."""
     made = found.versions
     named = (made.engine, made.model, f"{made.prompt}.{made.prompt_version}", *made.indexes, made.policy)
     return Shown(

@@ -23,6 +23,7 @@ from loopline.ingestion.v1.ingestion_service_pb2_grpc import IngestionServiceStu
 from loopline.retrieval.v1.retrieval_service_pb2 import SearchRequest
 from loopline.retrieval.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
 from loopline_client import results
+from loopline_client.annotation import Annotation
 from loopline_client.evaluation import Evaluation
 from loopline_client.monitoring import Monitoring
 from loopline_client.results import Answer, Collection, Document, Passage, Step, Submitted
@@ -219,6 +220,11 @@ class Loopline:
     def evaluation(self) -> Evaluation:
         """Scores of answers, and what people say of them."""
         return Evaluation(self._channel)
+
+    @property
+    def annotation(self) -> Annotation:
+        """Answers that people label."""
+        return Annotation(self._channel)
 
     @property
     def monitoring(self) -> Monitoring:

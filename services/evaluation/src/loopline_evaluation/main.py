@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from loopline.evaluation.v1.annotation_service_pb2_grpc import add_AnnotationServiceServicer_to_server
 from loopline.evaluation.v1.evaluation_service_pb2_grpc import add_EvaluationServiceServicer_to_server
 from loopline_evaluation import events
+from loopline_evaluation.adapters.annotations_sql import AnnotationsSql
 from loopline_evaluation.adapters.answers_sql import AnswersSql
 from loopline_evaluation.adapters.budget_sql import BudgetSql
 from loopline_evaluation.adapters.embedder_grpc import EmbedderGrpc
@@ -15,6 +17,9 @@ from loopline_evaluation.adapters.own_functions import OwnFunctions
 from loopline_evaluation.adapters.queue_sql import QueueSql
 from loopline_evaluation.adapters.rubrics import rubrics_in
 from loopline_evaluation.adapters.tables import MIGRATIONS
+from loopline_evaluation.annotation.annotating import Annotating
+from loopline_evaluation.annotation.calibrating import Calibrating, Trust
+from loopline_evaluation.annotation_rpc import AnnotationRpc
 from loopline_evaluation.app import Feedbacks, JudgingPolicy, LiveJudging, Scoring
 from loopline_evaluation.app.metrics import EMBEDDED, MODEL_FREE
 from loopline_evaluation.ports import Budget, Embedder
@@ -31,6 +36,7 @@ from loopline_runtime.telemetry import start_telemetry
 from loopline_sql.database import Database
 
 SERVICE = "loopline.evaluation.v1.EvaluationService"
+ANNOTATION = "loopline.evaluation.v1.AnnotationService"
 # So many answers are judged at once for each request at once: one waits for its next while another's is under way.
 ANSWERS_PER_REQUEST = 2
 KNOWN = {metric.name for metric in (*MODEL_FREE, *EMBEDDED)} | set(DEFINED)
@@ -92,17 +98,25 @@ async def serve() -> None:
             answers, budget, embedder = AnswersSql(database), BudgetSql(database), EmbedderGrpc(channel)
             judges = await enter(judging(settings, budget, embedder))
             own = await enter(functions(settings.metrics))
-            events.bind(line, Scoring(answers, embedder, settings.sampled(), own), answers)
+            annotations = AnnotationsSql(database)
+            annotating = Annotating(annotations, answers)
+            events.bind(line, Scoring(answers, embedder, settings.sampled(), own, annotating), answers)
             telemetry.liveness(line.ailment)
             await enter(background(events.announce(line, OutboxSql(database), Contents(line)), name="announce"))
             if judges:
                 at_once = ANSWERS_PER_REQUEST * settings.judge.concurrency
                 policy = JudgingPolicy(settings.judge.metrics, at_once, settings.judge.tokens_per_day)
-                live = LiveJudging(QueueSql(database), judges, budget, policy)
+                live = LiveJudging(QueueSql(database), judges, budget, policy, annotating)
                 await enter(background(live.work(), name="judging"))
-            rpc = EvaluationRpc(answers, Feedbacks(answers, judge=judges is not None))
-            doors = [Door(add_EvaluationServiceServicer_to_server, rpc, SERVICE)]
-            ready = {SERVICE: answers.ready, "events": line.ready}
+            trust = Trust(settings.calibration.kappa, settings.calibration.required)
+            calibrating = Calibrating(annotating, annotations, answers, judges, trust)
+            rpc = EvaluationRpc(answers, Feedbacks(answers, annotating, judge=judges is not None))
+            labels = AnnotationRpc(annotating, annotations, calibrating)
+            doors = [
+                Door(add_EvaluationServiceServicer_to_server, rpc, SERVICE),
+                Door(add_AnnotationServiceServicer_to_server, labels, ANNOTATION),
+            ]
+            ready = {SERVICE: answers.ready, ANNOTATION: answers.ready, "events": line.ready}
             ring = keys if settings.access.mode == "keys" else None
             await enter(serving(settings.grpc, keys=ring, doors=doors, ready=ready))
             await line.start()

@@ -175,6 +175,8 @@ class Score:
     evidence: tuple[Evidence, ...] = ()
     missing: Missing | None = None
     cost: Cost = Cost()
+    # Where the verdict turns; None: there is none.
+    passes_at: float | None = None
 
 
 class Stage(StrEnum):

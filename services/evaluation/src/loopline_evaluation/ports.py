@@ -134,3 +134,11 @@ class Functions(Protocol):
     async def scores(self, answer: Answer) -> list[Score]:
         """Each of them. One that raises, hangs or crashes is a missing value with its reason."""
         ...
+
+
+class Attention(Protocol):
+    """Who decides whether people look at an answer."""
+
+    async def consider(self, kept: Kept) -> None:
+        """An answer was scored, judged or rated."""
+        ...

@@ -58,7 +58,7 @@ class EvaluationRpc(EvaluationServiceServicer):
         found = await self._answers.get(caller().tenant, [request.answer_id])
         if not found:
             raise NotFound("there is no such answer here (yet)", reason="UNKNOWN_ANSWER", field="answer_id")
-        return _shown(found[0])
+        return shown(found[0])
 
     async def SubmitFeedback(
         self,
@@ -133,7 +133,8 @@ def _summary(kept: Kept) -> messages.AnswerSummary:
     )
 
 
-def _shown(kept: Kept) -> messages.ShowAnswerResponse:
+def shown(kept: Kept) -> messages.ShowAnswerResponse:
+    """All that is known of an answer, as a message."""
     fact = AnswerFinished.FromString(kept.fact)
     return messages.ShowAnswerResponse(
         answer_id=fact.answer_id,

@@ -64,6 +64,14 @@ class Judge(Group):
     completion_price: float | None = None
 
 
+class Calibration(Group):
+    """From which agreement with people on a judge may gate: the lower end of the interval of Cohen's kappa."""
+
+    kappa: float = Field(default=0.4, ge=-1, le=1)
+    # Also a judge that was never held against people may not.
+    required: bool = False
+
+
 class Metrics(Group):
     """One's own."""
 
@@ -82,6 +90,7 @@ class Settings(ServiceSettings):
     sampling: SamplingSettings = SamplingSettings()
     judge: Judge = Judge()
     metrics: Metrics = Metrics()
+    calibration: Calibration = Calibration()
 
     def sampled(self) -> Sampling:
         """What the core needs of it."""

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 import typer
 
 from loopline_client.cli import (
+    annotate,
     answers,
     ask,
     credentials,
@@ -35,6 +36,8 @@ app.command()(doctor.doctor)
 app.add_typer(documents.documents, name="documents")
 app.add_typer(documents.collections, name="collections")
 app.command()(answers.feedback)
+app.command()(annotate.annotate)
+app.add_typer(annotate.queues, name="queues")
 app.add_typer(answers.answers, name="answers")
 app.add_typer(ask.conversations, name="conversations")
 app.add_typer(events.events, name="events")

@@ -135,7 +135,7 @@ class RagasJudges:
             except (ValueError, TypeError, LookupError, ArithmeticError) as error:
                 why = Missing(Reason.EVALUATOR_FAILED, f"ragas: {type(error).__name__}: {str(error)[:MOST_NOTE]}")
         given = verdict(value, scale, passes_at) if value is not None else None
-        return Score(name, value, scale, evaluator, given, evidence, why, self._prices.cost(spending))
+        return Score(name, value, scale, evaluator, given, evidence, why, self._prices.cost(spending), passes_at)
 
     def _known(self, name: str) -> tuple[Scale, float, Evaluator]:
         if rubric := self._rubrics.get(name):

@@ -172,8 +172,9 @@ class _Worker:
             told = f"it says {value:g}; the scale is {scale.lowest:g} to {scale.highest:g}"
             return self.missing(Reason.WRONG_SCALE, told)
         evidence = (Evidence(note=found["note"]),) if found["note"] else ()
-        given = verdict(value, scale, self._told.get("passes_at"))
-        return Score(self._path.stem, value, scale, self._evaluator, given, evidence)
+        passes_at = self._told.get("passes_at")
+        given = verdict(value, scale, passes_at)
+        return Score(self._path.stem, value, scale, self._evaluator, given, evidence, passes_at=passes_at)
 
     @property
     def _scale(self) -> Scale:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from loopline_evaluation.model import Feedback, Given, Judging, Stage, Thumb, Why
-from loopline_evaluation.ports import Answers
+from loopline_evaluation.ports import Answers, Attention
 from loopline_runtime.errors import Invalid, NotFound
 
 MOST_CATEGORIES, MOST_CATEGORY, MOST_BY, MOST_TEXT = 16, 64, 128, 8192
@@ -13,8 +13,16 @@ MOST_CATEGORIES, MOST_CATEGORY, MOST_BY, MOST_TEXT = 16, 64, 128, 8192
 class Feedbacks:
     """Opinions in."""
 
-    def __init__(self, answers: Answers, *, judge: bool, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        answers: Answers,
+        attention: Attention | None = None,
+        *,
+        judge: bool,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._answers = answers
+        self._attention = attention
         self._judge = judge
         self._now = now
 
@@ -30,6 +38,9 @@ class Feedbacks:
             )
         if feedback.thumb is Thumb.DOWN and self._judge:
             await self._answers.want_judged(tenant, answer_id, Judging(Stage.WAITING, Why.THUMBS_DOWN))
+        if self._attention:
+            for kept in await self._answers.get(tenant, [answer_id]):
+                await self._attention.consider(kept)
         return given
 
 

@@ -5,11 +5,11 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from loopline_evaluation.model import Judging, Kept, Purse, Reason, Score, Stage, Why
-from loopline_evaluation.ports import Budget, Judges, Queue
+from loopline_evaluation.ports import Attention, Budget, Judges, Queue
 from loopline_runtime.errors import LooplineError
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ class LiveJudging:
         judges: Judges,
         budget: Budget,
         policy: JudgingPolicy,
+        attention: Attention | None = None,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -41,6 +42,7 @@ class LiveJudging:
         self._judges = judges
         self._budget = budget
         self._policy = policy
+        self._attention = attention
         self._now = now
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
@@ -104,7 +106,11 @@ class LiveJudging:
             return score
 
         scores = [*noted.values(), *await asyncio.gather(*(one(name) for name in wanted))]
-        await self._queue.finish(kept, scores, _judging(kept, scores))
+        judging = _judging(kept, scores)
+        await self._queue.finish(kept, scores, judging)
+        if self._attention:
+            by_rule = [score for score in kept.scores if score.metric not in self._policy.metrics]
+            await self._attention.consider(replace(kept, scores=(*by_rule, *scores), judging=judging))
         return scores
 
 

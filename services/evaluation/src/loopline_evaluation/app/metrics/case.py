@@ -91,9 +91,10 @@ class Metric:
         measured = None if missing else self.measure(case)
         if measured is None:
             missing = missing or Missing(Reason.NOTHING_TO_SCORE, "what this metric looks at is not in the answer")
-            return Score(self.name, None, self.scale, OWN, missing=missing)
+            return Score(self.name, None, self.scale, OWN, missing=missing, passes_at=self.passes_at)
         value, evidence = measured
-        return Score(self.name, value, self.scale, OWN, verdict(value, self.scale, self.passes_at), evidence)
+        given = verdict(value, self.scale, self.passes_at)
+        return Score(self.name, value, self.scale, OWN, given, evidence, passes_at=self.passes_at)
 
 
 def verdict(value: float, scale: Scale, passes_at: float | None) -> Verdict | None:
