@@ -40,7 +40,7 @@ def test_a_service_may_be_called_by_those_alone(service: str):
         callers.add(("edge", 50051))
     own = {
         "model-server": {("figures", 8080)},
-        "weaviate": {("weaviate", port) for port in (7102, 7103, 8300, 8301)},
+        "weaviate": {("weaviate", port) for port in (7000, 7001, 8300, 8301)},
         "nats": {("ours", 4222), ("nats", 6222), ("figures", 7777), ("figures", 8222)},
     }
     assert allowed("ingress").get(service, set()) == callers | own.get(service, set())

@@ -18,6 +18,7 @@ def main() -> None:
     """Serves until SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a GGUF file")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--slots", type=int, default=2, help="answers at once; each has context / slots tokens")
@@ -27,6 +28,7 @@ def main() -> None:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = options.model
     parameters.model_alias = ALIAS
+    parameters.hostname = options.host
     parameters.port = options.port
     parameters.n_ctx = options.context
     parameters.n_parallel = options.slots
