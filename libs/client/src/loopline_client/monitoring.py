@@ -138,6 +138,13 @@ class Monitoring:
             async for told in self._stub.WatchDrift(messages.WatchDriftRequest(collection=collection)):
                 yield _alarm(told.alarm)
 
+    async def history(self, *, collection: str = "", signal: str = "") -> AsyncIterator[messages.GetHistoryResponse]:
+        """All that is remembered, for pictures: closed windows with their sketches, alarms, versions."""
+        async with calling("monitoring"):
+            request = messages.GetHistoryRequest(collection=collection, signal=signal)
+            async for part in self._stub.GetHistory(request):
+                yield part
+
     async def set_baseline(
         self,
         *,

@@ -137,7 +137,7 @@ def test_the_command_writes_the_page_and_says_what_changed(tmp_path: Path):
     files = ["--reference", str(tmp_path / "a.csv"), "--current", str(tmp_path / "b.csv")]
     done = CliRunner().invoke(app, ["report", *files, "--out", str(tmp_path / "r.html"), "--json"])
     assert done.exit_code == 0, done.output
-    assert [row["name"] for row in json.loads(done.stdout)["columns"] if row["changed"]] == ["age"]
+    assert [row["name"] for row in json.loads(done.stdout)["signals"] if row["changed"]] == ["age"]
     assert "<svg" in (tmp_path / "r.html").read_text()
 
 
