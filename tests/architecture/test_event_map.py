@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loopline_contracts import channels
-from loopline_contracts.channels import CHANNELS, DURABLES, READERS, Channel, Durable, Reader
+from loopline_contracts.channels import CHANNELS, DURABLES, ERASURES, READERS, Channel, Durable, Reader
 from loopline_contracts.streams import STREAMS
 
 ROOT = Path(__file__).parents[2]
@@ -40,8 +40,20 @@ def test_a_subject_is_the_message_it_carries(channel: Channel):
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
 def test_a_stream_belongs_to_the_owner_of_its_facts(channel: Channel):
-    assert channel.stream.startswith(channel.owner.upper())
+    assert channel.stream.startswith(channel.owner.upper()) or (channel.shared and channel.stream == ERASURES)
     assert channel.stream in {stream.name for stream in STREAMS}
+
+
+def test_facts_of_a_shared_name_have_one_layout():
+    for channel in (channel for channel in CHANNELS if channel.shared):
+        first = next(other for other in CHANNELS if other.name == channel.name)
+        assert fields(channel) == fields(first)
+    names = [channel.name for channel in CHANNELS if not channel.shared]
+    assert len(names) == len(set(names))
+
+
+def fields(channel: Channel) -> list[tuple[object, ...]]:
+    return [(f.number, f.name, f.type, f.is_repeated, f.message_type) for f in channel.event.DESCRIPTOR.fields]
 
 
 def test_streams_share_no_subject():

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from loopline_contracts.channels import CHANNELS
+from loopline_contracts.channels import CHANNELS, OWNERS
 from loopline_embedding import events as embedding_events
 from loopline_embedding.adapters.fake_embedder import FakeEmbedder
 from loopline_embedding.app import Embedding
@@ -20,10 +20,13 @@ from loopline_embedding.turns import Turns
 from loopline_ingestion import events as ingestion_events
 from loopline_ingestion.adapters.fakes import FakeExtraction
 from loopline_ingestion.adapters.history_nats import HistoryNats
+from loopline_ingestion.adapters.journal_file import JournalFile
 from loopline_ingestion.adapters.ledger_sql import LedgerSql
 from loopline_ingestion.adapters.plans_sql import PlansSql
+from loopline_ingestion.adapters.receipts_sql import ReceiptsSql
+from loopline_ingestion.adapters.traces_nats import TracesNats
 from loopline_ingestion.adapters.uploads_objects import UploadsObjects
-from loopline_ingestion.app import Building, Collections, Documents, Working
+from loopline_ingestion.app import Building, Collections, Documents, Erasing, Working
 from loopline_ingestion.model import Document, Header, State
 from loopline_nats.dead_letters import DeadLetters
 from loopline_nats.line import Line, open_line
@@ -88,10 +91,12 @@ async def whole(provisioned: NatsServer, tmp_path: Path) -> AsyncIterator[Whole]
         extraction, history, uploads = FakeExtraction(), HistoryNats(ingestion), UploadsObjects(Objects(ingestion))
         collections = Collections(ledger, history, extraction)
         documents = Documents(ledger, history, uploads, collections, most_bytes=10_000)
-        plans = PlansSql(ledger)
+        plans, receipts = PlansSql(ledger), ReceiptsSql(ledger.database)
         working = Working(uploads, history, extraction, collections, plans)
         building = Building(plans, history, working, in_flight=2, lost_after_s=60)
-        ingestion_events.bind(ingestion, working, building, ledger, plans, always, always)
+        traces, journal = TracesNats(ingestion), JournalFile(tmp_path / "erasures.jsonl")
+        erasing = Erasing(history, ledger, uploads, traces, receipts, journal, OWNERS)
+        ingestion_events.bind(ingestion, working, building, erasing, ledger, plans, receipts, always, always)
         embedding_events.bind(embedding, Embedding(embedder, turns))
         knowledge, serving = KnowledgeKv(retrieval), ServingKv(retrieval)
         searching = Searching(store, FakeQuestions(lambda _: b""), serving)

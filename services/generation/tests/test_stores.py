@@ -15,7 +15,8 @@ from loopline.generation.v1.events_pb2 import AnswerFinished
 from loopline_contracts.channels import ANSWER_FINISHED, ANSWER_STARTED
 from loopline_generation import events, measures, plain
 from loopline_generation.adapters.prompts_files import PromptFiles
-from loopline_generation.adapters.records_sql import METADATA, RecordsSql
+from loopline_generation.adapters.records_sql import RecordsSql
+from loopline_generation.adapters.records_tables import METADATA
 from loopline_generation.model import (
     Citation,
     Grounding,
@@ -45,6 +46,10 @@ RECORD = Record(
     (PASSAGE,), (Citation(1, "c1", "d1", "the secret text"),), verdicts=Verdicts(grounding=Grounding.MARK, invalid_citations=(3,)),
     prompt=(Message("user", "the secret text Why?"),),
 )  # fmt: skip
+
+
+async def unchanged(record: Record) -> Record:
+    return record
 
 
 async def test_an_answer_is_kept_whole_for_its_tenant_and_for_its_time(database_url: str):
@@ -95,7 +100,7 @@ async def test_facts_wait_for_the_bus_and_are_said_in_order_once(provisioned: Na
     spool = Spool(tmp_path, 10_000_000)  # as after a restart
     await Contents(line).put("acme", Content.HASHED)
     async with open_line(bus_settings(provisioned), "generation") as generation:
-        saying = asyncio.create_task(events.announce(generation, spool))
+        saying = asyncio.create_task(events.announce(generation, spool, unchanged))
         while list(tmp_path.glob("*.json")):
             await asyncio.sleep(0.02)
         saying.cancel()

@@ -17,6 +17,7 @@ from loopline_ingestion.adapters.history_nats import HistoryNats
 from loopline_ingestion.adapters.ledger_sql import LedgerSql
 from loopline_ingestion.adapters.ledger_tables import METADATA
 from loopline_ingestion.adapters.plans_sql import PlansSql
+from loopline_ingestion.adapters.receipts_sql import ReceiptsSql
 from loopline_ingestion.model import Collection, Document, Reason, State
 from loopline_ingestion.rebuilding import rebuilt
 from loopline_nats.line import Fact, Line, open_line
@@ -135,11 +136,11 @@ async def test_it_is_rebuilt_from_the_streams(provisioned: NatsServer, line: Lin
                     await retrieval.say(
                         Fact(CHUNKS_INDEXED, ChunksIndexed(batch=batch, chunk_count=2), "x", "acme", "d3")
                     )
-        await rebuilt(ingestion, ledger, PlansSql(ledger))
+        await rebuilt(ingestion, ledger, PlansSql(ledger), ReceiptsSql(ledger.database))
         found = await ledger.documents("acme", "", [], "", "", 10)
         assert [d.state for d in found] == [State.ACCEPTED, State.DELETED, State.REJECTED, State.INDEXED]
         assert (await ledger.collections("acme"))[0].name == "default"
-        await rebuilt(ingestion, ledger, PlansSql(ledger))
+        await rebuilt(ingestion, ledger, PlansSql(ledger), ReceiptsSql(ledger.database))
         await ledger.accepted(replace(DOCUMENT, revision=10_000))
         with pytest.raises(Rejected, match="ends at"):
-            await rebuilt(ingestion, ledger, PlansSql(ledger))
+            await rebuilt(ingestion, ledger, PlansSql(ledger), ReceiptsSql(ledger.database))

@@ -102,6 +102,8 @@ def services(options: Options, ports: dict[str, int], service_key: str, store_ke
             "EXTRACTION__TOKENIZER": str(folder / "tokenizer.json"),
             "REMAKE__LOST_AFTER_S": str(options.lost_after_s),
             "REMAKE__EVERY_S": "2",
+            # Not in the data folder: whoever restores that from a copy keeps the orders to erase.
+            "ERASURE__JOURNAL": str(options.home / "erasures.jsonl"),
         },
         "generation": {
             "ANSWERS__URL": f"sqlite:///{data / 'answers.db'}",

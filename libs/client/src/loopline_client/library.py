@@ -22,10 +22,11 @@ from loopline.ingestion.v1.events_pb2 import CollectionSettings
 from loopline.ingestion.v1.ingestion_service_pb2_grpc import IngestionServiceStub
 from loopline.retrieval.v1.retrieval_service_pb2 import SearchRequest
 from loopline.retrieval.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
-from loopline_client import results
+from loopline_client import receipts, results
 from loopline_client.annotation import Annotation
 from loopline_client.evaluation import Evaluation
 from loopline_client.monitoring import Monitoring
+from loopline_client.receipts import Receipt
 from loopline_client.results import Answer, Collection, Document, Passage, Step, Submitted
 from loopline_client.settings import ClientSettings, Profile
 from loopline_grpc.client import calling, connect
@@ -153,6 +154,31 @@ class Loopline:
         async with calling("ingestion"):
             request = documents.DeleteDocumentRequest(document_id=document_id)
             return (await self._ingestion.DeleteDocument(request)).revision
+
+    async def erase(self, document_id: str, *, reason: str = "") -> str:
+        """Has every trace of a document removed from every part of the line; returns the id of the receipt."""
+        async with calling("ingestion"):
+            request = documents.EraseDocumentRequest(document_id=document_id, reason=reason)
+            return (await self._ingestion.EraseDocument(request)).receipt_id
+
+    async def receipt(self, receipt_id: str) -> Receipt:
+        """What each owner of data removed so far, and who is silent."""
+        async with calling("ingestion"):
+            request = documents.GetErasureRequest(receipt_id=receipt_id)
+            return receipts.receipt((await self._ingestion.GetErasure(request)).erasure)
+
+    async def receipts(self) -> AsyncIterator[Receipt]:
+        """All receipts, newest first."""
+        token = ""
+        while True:
+            async with calling("ingestion"):
+                request = documents.ListErasuresRequest(page_size=PAGE, page_token=token)
+                page = await self._ingestion.ListErasures(request)
+            for found in page.erasures:
+                yield receipts.receipt(found)
+            token = page.next_page_token
+            if not token:
+                return
 
     async def put_collection(
         self, name: str, *, expectations_json: str = "", max_tokens: int = 0, overlap_tokens: int = 0

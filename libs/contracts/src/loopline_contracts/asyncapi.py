@@ -25,11 +25,11 @@ _SCALARS: dict[int, dict[str, Any]] = {
 def document() -> dict[str, Any]:
     """The whole document, in a stable order."""
     schemas: dict[str, Any] = {}
-    channels = {channel.name: _channel(channel, schemas) for channel in CHANNELS}
+    channels = {channel.label: _channel(channel, schemas) for channel in CHANNELS}
     operations = {
-        f"say_{channel.name}": {
+        f"say_{channel.label}": {
             "action": "send",
-            "channel": {"$ref": f"#/channels/{channel.name}"},
+            "channel": {"$ref": f"#/channels/{channel.label}"},
             "title": channel.owner,
         }
         for channel in CHANNELS
@@ -37,9 +37,9 @@ def document() -> dict[str, Any]:
     hearers: tuple[Durable | Reader, ...] = (*DURABLES, *READERS)
     for hearer in hearers:
         for channel in hearer.hears:
-            operations[f"hear_{channel.name}_by_{hearer.name}"] = {
+            operations[f"hear_{channel.label}_by_{hearer.name}"] = {
                 "action": "receive",
-                "channel": {"$ref": f"#/channels/{channel.name}"},
+                "channel": {"$ref": f"#/channels/{channel.label}"},
                 "title": hearer.name,
             }
     return {

@@ -32,6 +32,8 @@ class Channel(Generic[E_co]):
     stream: str
     subject: str
     by_document: bool = False
+    # Several services say a fact of this name, each its own.
+    shared: bool = False
 
     @property
     def owner(self) -> str:
@@ -42,6 +44,11 @@ class Channel(Generic[E_co]):
     def name(self) -> str:
         """The fact in snake case: the last token of the subject."""
         return self.subject.rsplit(".", 1)[-1]
+
+    @property
+    def label(self) -> str:
+        """What tells it from all others: its name, after its owner where the name is shared."""
+        return f"{self.owner}_{self.name}" if self.shared else self.name
 
     @property
     def filter(self) -> str:
@@ -114,6 +121,8 @@ class Reader:
 
 
 _INGESTION, _BATCHES = "INGESTION", "INGESTION_BATCHES"
+# What every owner of document data says of an erasure: the one stream that several services write to.
+ERASURES = "ERASURES"
 
 DOCUMENT_ACCEPTED = Channel(ingestion.DocumentAccepted, _INGESTION, "loopline.ingestion.v1.document_accepted", True)
 DOCUMENT_READERS_CHANGED = Channel(
@@ -121,6 +130,9 @@ DOCUMENT_READERS_CHANGED = Channel(
 )
 DOCUMENT_REJECTED = Channel(ingestion.DocumentRejected, _INGESTION, "loopline.ingestion.v1.document_rejected", True)
 DOCUMENT_DELETED = Channel(ingestion.DocumentDeleted, _INGESTION, "loopline.ingestion.v1.document_deleted", True)
+DOCUMENT_ERASURE_ORDERED = Channel(
+    ingestion.DocumentErasureOrdered, _INGESTION, "loopline.ingestion.v1.document_erasure_ordered", True
+)
 PLAN_ADDED = Channel(ingestion.PlanAdded, _INGESTION, "loopline.ingestion.v1.plan_added")
 PLAN_RETIRED = Channel(ingestion.PlanRetired, _INGESTION, "loopline.ingestion.v1.plan_retired")
 DOCUMENT_CHUNKED = Channel(ingestion.DocumentChunked, _BATCHES, "loopline.ingestion.v1.document_chunked", True)
@@ -136,12 +148,22 @@ PREDICTION_SERVED = Channel(monitoring.PredictionServed, "MONITORING", "loopline
 CANARY_ANSWERED = Channel(monitoring.CanaryAnswered, "MONITORING", "loopline.monitoring.v1.canary_answered")
 DRIFT_DETECTED = Channel(monitoring.DriftDetected, "MONITORING", "loopline.monitoring.v1.drift_detected")
 DRIFT_CLEARED = Channel(monitoring.DriftCleared, "MONITORING", "loopline.monitoring.v1.drift_cleared")
+INGESTION_DOCUMENT_ERASED = Channel(
+    ingestion.DocumentErased, ERASURES, "loopline.ingestion.v1.document_erased", True, shared=True
+)
+RETRIEVAL_DOCUMENT_ERASED = Channel(
+    retrieval.DocumentErased, ERASURES, "loopline.retrieval.v1.document_erased", True, shared=True
+)
+GENERATION_DOCUMENT_ERASED = Channel(
+    generation.DocumentErased, ERASURES, "loopline.generation.v1.document_erased", True, shared=True
+)
 
 CHANNELS: tuple[Channel[Message], ...] = (
     DOCUMENT_ACCEPTED,
     DOCUMENT_READERS_CHANGED,
     DOCUMENT_REJECTED,
     DOCUMENT_DELETED,
+    DOCUMENT_ERASURE_ORDERED,
     PLAN_ADDED,
     PLAN_RETIRED,
     DOCUMENT_CHUNKED,
@@ -157,8 +179,17 @@ CHANNELS: tuple[Channel[Message], ...] = (
     CANARY_ANSWERED,
     DRIFT_DETECTED,
     DRIFT_CLEARED,
+    INGESTION_DOCUMENT_ERASED,
+    RETRIEVAL_DOCUMENT_ERASED,
+    GENERATION_DOCUMENT_ERASED,
 )
+CHANNEL_BY_LABEL = {channel.label: channel for channel in CHANNELS}
+CHANNEL_BY_SUBJECT = {channel.subject: channel for channel in CHANNELS}
+# Messages of a shared name have one layout, so that any of them reads a replay, whose subject does not say the owner.
 CHANNEL_BY_NAME = {channel.name: channel for channel in CHANNELS}
+ERASED = tuple(channel for channel in CHANNELS if channel.name == "document_erased")
+# Who must answer an erasure.
+OWNERS = tuple(channel.owner for channel in ERASED)
 
 INGESTION_EXTRACT = Durable("ingestion-extract", (DOCUMENT_ACCEPTED,), at_once=2, ack_wait_s=30)
 INGESTION_LEDGER = Durable(
@@ -168,6 +199,7 @@ INGESTION_LEDGER = Durable(
         DOCUMENT_READERS_CHANGED,
         DOCUMENT_REJECTED,
         DOCUMENT_DELETED,
+        DOCUMENT_ERASURE_ORDERED,
         PLAN_ADDED,
         PLAN_RETIRED,
     ),
@@ -176,6 +208,8 @@ INGESTION_LEDGER = Durable(
 # One message is one build, for as long as it takes; a process that died is relieved soon.
 INGESTION_BUILD = Durable("ingestion-build", (PLAN_ADDED,), at_once=2, ack_wait_s=12)
 INGESTION_PROGRESS = Durable("ingestion-progress", (CHUNKS_INDEXED,), at_once=16)
+INGESTION_ERASE = Durable("ingestion-erase", (DOCUMENT_ERASURE_ORDERED,), at_once=2)
+INGESTION_RECEIPTS = Durable("ingestion-receipts", ERASED, at_once=16)
 INGESTION_FAILURES = Durable("ingestion-failures", (), dead_letters=True)
 # More hands than a build has batches in flight, so that there is always one for what was just submitted.
 EMBEDDING_EMBED = Durable("embedding-embed", (DOCUMENT_CHUNKED,), at_once=4, ack_wait_s=30)
@@ -184,6 +218,8 @@ RETRIEVAL_DOCUMENTS = Durable(
     "retrieval-documents", (DOCUMENT_READERS_CHANGED, DOCUMENT_DELETED, PLAN_ADDED, PLAN_RETIRED), at_once=8
 )
 EVALUATION_SCORE = Durable("evaluation-score", (ANSWER_FINISHED,), at_once=4)
+RETRIEVAL_ERASE = Durable("retrieval-erase", (DOCUMENT_ERASURE_ORDERED,), at_once=2)
+GENERATION_ERASE = Durable("generation-erase", (DOCUMENT_ERASURE_ORDERED,), at_once=1)
 
 DURABLES: tuple[Durable, ...] = (
     INGESTION_EXTRACT,
@@ -191,10 +227,14 @@ DURABLES: tuple[Durable, ...] = (
     INGESTION_BUILD,
     INGESTION_PROGRESS,
     INGESTION_FAILURES,
+    INGESTION_ERASE,
+    INGESTION_RECEIPTS,
     EMBEDDING_EMBED,
     RETRIEVAL_INDEX,
     RETRIEVAL_DOCUMENTS,
     EVALUATION_SCORE,
+    RETRIEVAL_ERASE,
+    GENERATION_ERASE,
 )
 
 MONITORING_ANSWERS = Reader("monitoring-answers", (ANSWER_FINISHED,))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loopline_contracts.channels import CHANNELS, DEAD_LETTER, DEAD_LETTER_STREAM, DURABLES
+from loopline_contracts.channels import CHANNELS, DEAD_LETTER, DEAD_LETTER_STREAM, DURABLES, ERASURES
 
 DAY_S = 86_400.0
 # A service is ready when a publish there is acknowledged.
@@ -56,6 +56,8 @@ STREAMS: tuple[Stream, ...] = (
     Stream("EMBEDDING_BATCHES", DAY_S, 8 * GIB, Full.REFUSE, Kept.DERIVED),
     Stream("RETRIEVAL", 7 * DAY_S, 1 * GIB, Full.REFUSE, Kept.DERIVED),
     Stream("RETRIEVAL_QUERIES", 7 * DAY_S, 1 * GIB, Full.DROP_OLDEST, Kept.DERIVED),
+    # What was erased, where and how it was verified: what receipts are made of.
+    Stream(ERASURES, 0, 1 * GIB, Full.REFUSE, Kept.TRUTH),
     Stream("GENERATION", 30 * DAY_S, 4 * GIB, Full.REFUSE, Kept.TRUTH),
     Stream("EVALUATION", 30 * DAY_S, 1 * GIB, Full.REFUSE, Kept.TRUTH),
     # A repeat is dropped for longer: predictions come from callers, alarms from an outbox that may have waited.

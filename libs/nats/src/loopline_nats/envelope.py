@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from nats.aio.msg import Msg
 from opentelemetry import propagate
 
-from loopline_contracts.channels import CHANNEL_BY_NAME, Channel
+from loopline_contracts.channels import CHANNEL_BY_NAME, CHANNEL_BY_SUBJECT, Channel
 
 E_co = TypeVar("E_co", bound=Message, covariant=True)
 
@@ -123,4 +123,6 @@ def received(msg: Msg) -> Delivery:
 def channel_of(subject: str) -> Channel[Message] | None:
     """Which kind of fact a subject carries; None when it is none of ours."""
     tokens = subject.split(".")
-    return CHANNEL_BY_NAME.get(tokens[3]) if len(tokens) > 4 else None
+    if len(tokens) < 5:
+        return None
+    return CHANNEL_BY_SUBJECT.get(".".join(tokens[:4])) or CHANNEL_BY_NAME.get(tokens[3])

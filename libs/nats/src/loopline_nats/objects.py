@@ -1,6 +1,7 @@
 """Raw bytes beside the bus: an object store that streams through a file and leaves nothing half-written."""
 
 import asyncio
+import base64
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from nats.js.errors import NotFoundError, ObjectDeletedError
 from nats.js.object_store import ObjectStore
 
 from loopline_contracts.streams import Bucket
+from loopline_nats.erasing import erase
 from loopline_nats.foreign import translated
 from loopline_runtime.errors import NotFound
 
@@ -84,13 +86,27 @@ class Objects:
                 raise NotFound(f"no object {name}") from error
 
     async def delete(self, name: str) -> None:
-        """Removes an object; removing one that is not there is fine."""
+        """Removes an object and overwrites its bytes on disk; removing one that is not there is fine."""
         store = await self._store()
         with translated(f"removing {name}"):
             try:
-                await store.delete(name)
-            except (NotFoundError, ObjectDeletedError):
+                info = await store.get_info(name, show_deleted=True)
+            except NotFoundError:
                 return
+        stream, named = f"OBJ_{self._bucket}", base64.urlsafe_b64encode(name.encode()).decode()
+        # Its parts first: as long as it has its name, a removal that was cut can be repeated.
+        for subject in (f"$O.{self._bucket}.C.{info.nuid}", f"$O.{self._bucket}.M.{named}"):
+            await erase(self._line, stream, [subject])
+
+    async def has(self, name: str) -> bool:
+        """Whether there is such an object, whole or in removal."""
+        store = await self._store()
+        with translated(f"looking for {name}"):
+            try:
+                await store.get_info(name, show_deleted=True)
+            except NotFoundError:
+                return False
+        return True
 
     async def names(self) -> list[Named]:
         """All objects."""

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from loopline_contracts.channels import CHANNEL_BY_NAME, Channel
+from loopline_contracts.channels import CHANNEL_BY_LABEL, CHANNEL_BY_SUBJECT, Channel
 from loopline_contracts.streams import STREAMS
 from loopline_nats.codec import decode
 from loopline_nats.content import Content, Contents
@@ -63,13 +63,13 @@ class Subscribers:
         """
         if not name.replace("-", "").replace("_", "").isalnum():
             raise Invalid("a subscriber's name is letters, digits, - and _", field="name")
-        if unknown := [event for event in events if event not in CHANNEL_BY_NAME]:
-            raise Invalid(f"no event {unknown[0]}; there are: {', '.join(CHANNEL_BY_NAME)}", field="events")
+        if unknown := [event for event in events if event not in CHANNEL_BY_LABEL]:
+            raise Invalid(f"no event {unknown[0]}; there are: {', '.join(CHANNEL_BY_LABEL)}", field="events")
         if (await Contents(self._line).of(tenant)) is not Content.FULL and set(events) & set(CARRY_TEXT):
             raise Forbidden(f"{' and '.join(CARRY_TEXT)} carry text, and the tenant's content is not full")
         by_stream: dict[str, list[Channel[Message]]] = {}
         for event in events:
-            by_stream.setdefault(CHANNEL_BY_NAME[event].stream, []).append(CHANNEL_BY_NAME[event])
+            by_stream.setdefault(CHANNEL_BY_LABEL[event].stream, []).append(CHANNEL_BY_LABEL[event])
         if isinstance(since, int) and len(by_stream) > 1:
             raise Invalid("a sequence belongs to one stream; these events are in several: give a time", field="since")
         if any(sub.name == name for sub in await self.list()):
@@ -89,7 +89,7 @@ class Subscribers:
                 if not (info.name or "").startswith(PREFIX) or not info.config:
                     continue
                 filters = info.config.filter_subjects or [info.config.filter_subject or ""]
-                events = tuple(subject.split(".")[3] for subject in filters)
+                events = tuple(CHANNEL_BY_SUBJECT[".".join(subject.split(".")[:4])].label for subject in filters)
                 name, tenant = (info.name or "").removeprefix(PREFIX), filters[0].split(".")[4]
                 before = found.get(name, Subscriber(name, tenant, (), (), 0))
                 found[name] = Subscriber(

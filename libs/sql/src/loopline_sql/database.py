@@ -23,7 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from loopline_runtime.errors import Invalid
+from loopline_runtime.errors import Invalid, Unavailable
 from loopline_sql.foreign import translated
 from loopline_sql.migrations import Migrations
 
@@ -32,6 +32,7 @@ CONNECT_S = 5
 POOL_S = 10.0
 STATEMENT_S = 30
 BUSY_S = 10
+CHECKPOINT_TRIES, CHECKPOINT_AGAIN_S = 50, 0.1
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -102,14 +103,28 @@ class Database:
         """An INSERT that knows `on_conflict_do_nothing(index_elements=...)` and `on_conflict_do_update`."""
         return insert_sqlite(table) if self.is_sqlite else insert_postgres(table)
 
+    @property
+    def disk(self) -> str:
+        """How bytes of what was removed leave the disk, for receipts."""
+        return "overwritten (secure_delete, its log emptied)" if self.is_sqlite else "overwritten by the next vacuum"
+
     async def checkpoint(self) -> None:
-        """After an erasure: what was overwritten leaves SQLite's log too. PostgreSQL does it by itself (vacuum)."""
-        if self.is_sqlite:
+        """After an erasure: what was overwritten leaves SQLite's log too. PostgreSQL does it by itself (vacuum).
+
+        Unavailable while others read without a pause.
+        """
+        for _ in range(CHECKPOINT_TRIES if self.is_sqlite else 0):
             with translated(self.name):
                 async with self._writing, self.engine.connect() as db:
                     raw = await db.get_raw_connection()
                     cursor = await raw.driver_connection.execute("pragma wal_checkpoint(truncate)")  # type: ignore[union-attr]
+                    (busy, *_) = await cursor.fetchone()
                     await cursor.close()
+            if not busy:
+                return
+            await asyncio.sleep(CHECKPOINT_AGAIN_S)
+        if self.is_sqlite:
+            raise Unavailable(f"the {self.name} is being read without a pause; its log is emptied later")
 
 
 def open_engine(url: str, name: str) -> AsyncEngine:

@@ -8,10 +8,11 @@ import structlog
 from loopline.generation.v1.generation_service_pb2_grpc import add_GenerationServiceServicer_to_server
 from loopline_generation import events
 from loopline_generation.adapters.chat_openai import OpenAiChat
+from loopline_generation.adapters.facts_nats import FactsNats
 from loopline_generation.adapters.prompts_files import PromptFiles
 from loopline_generation.adapters.records_sql import RecordsSql
 from loopline_generation.adapters.retrieval_grpc import EmbedderGrpc, SearcherGrpc
-from loopline_generation.app import Answering
+from loopline_generation.app import Answering, Erasing
 from loopline_generation.rpc import GenerationRpc
 from loopline_generation.settings import Settings
 from loopline_generation.spool import Spool
@@ -59,13 +60,16 @@ async def serve() -> None:
             answering = Answering(
                 SearcherGrpc(retrieval), EmbedderGrpc(embedding), chat, prompts, records, spool, settings.policy()
             )
+            erasing = Erasing(records, spool, FactsNats(line))
+            events.bind(line, erasing, records.ready)
+            await events.look_again(line, erasing)
             await answering.end_unfinished()
             telemetry.liveness(line.ailment)
             door = Door(add_GenerationServiceServicer_to_server, GenerationRpc(answering, records), SERVICE)
             ready = {SERVICE: records.ready, "events": line.ready}
             ring = keys if settings.access.mode == "keys" else None
             async with (
-                background(events.announce(line, spool), name="announce"),
+                background(events.announce(line, spool, records.cleaned), name="announce"),
                 background(sweep(records, settings.answers.kept_days), name="sweep"),
                 serving(settings.grpc, keys=ring, doors=[door], ready=ready),
             ):

@@ -7,6 +7,7 @@ from enum import StrEnum
 from loopline_runtime.errors import Invalid
 
 MOST_K, MOST_TOKENS, MOST_MESSAGES, MOST_QUESTION = 50, 4096, 100, 8192
+ERASED = "ERASED: a document that it quotes was erased"
 _ROLES = ("system", "user", "assistant")
 
 
@@ -235,6 +236,53 @@ class Record:
     verdicts: Verdicts = Verdicts()
     error: str = ""
     prompt: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A document must leave no trace, up to a revision."""
+
+    tenant: str
+    document: str
+    collection: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many answers lost their words, and how many turns of conversations were removed."""
+
+    answers: int
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """How bytes of what was erased leave the disk, and whether they have."""
+
+    how: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One thing that was looked for, removed and looked for again."""
+
+    what: str
+    where: str
+    count: int
+    verified: str
+    disk: Disk
+
+
+def quotes(record: Record, document: str, revision: int) -> bool:
+    """Whether an answer was given passages of a document up to a revision."""
+    return any(passage.document == document and passage.revision <= revision for passage in record.passages)
+
+
+def scrubbed(record: Record) -> Record:
+    """An answer without its words: what it cost and when it was remains."""
+    return replace(record, text="", passages=(), citations=(), prompt=(), error=ERASED)
 
 
 def checked(ask: Ask) -> Ask:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from loopline_generation.model import Ask, Message, Record, Sampling, Searched, Usage
+from loopline_generation.model import Ask, Disk, Erased, Message, Order, Record, Sampling, Searched, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,26 @@ class Records(Protocol):
         """Removes answers and turns older than a time (seconds since 1970)."""
         ...
 
+    async def remember(self, tenant: str, document: str, revision: int) -> None:
+        """From now on nothing that quotes the document up to this revision is kept with its words."""
+        ...
+
+    async def affected(self, tenant: str, document: str, revision: int) -> list[str]:
+        """The ids of answers that hold words of it: they quote it, or follow on one that does."""
+        ...
+
+    async def erase(self, tenant: str, document: str, revision: int) -> Erased:
+        """Takes the words out of those, and removes their conversations."""
+        ...
+
+    async def cleaned(self, record: Record) -> Record:
+        """The record, without its words when it quotes what was erased."""
+        ...
+
+    async def settle(self) -> Disk:
+        """Has the bytes of what was erased leave the disk, where that can be done."""
+        ...
+
     async def turns(self, tenant: str, conversation_id: str) -> list[Message]:
         """A conversation, oldest first; empty when there is none."""
         ...
@@ -102,6 +122,18 @@ class Records(Protocol):
         ...
 
 
+class Facts(Protocol):
+    """What was said of answers, as the bus holds it."""
+
+    async def erase(self, order: Order, answers: Sequence[str]) -> list[tuple[str, str, int]]:
+        """Removes what quotes the document, and all about these answers; says what, where and how many."""
+        ...
+
+    async def left(self, order: Order, answers: Sequence[str]) -> int:
+        """How many there are."""
+        ...
+
+
 class Announcer(Protocol):
     """Who says answer_started and answer_finished, sooner or later; never waits for the bus."""
 
@@ -111,4 +143,8 @@ class Announcer(Protocol):
 
     async def finished(self, record: Record) -> None:
         """An answer ended."""
+        ...
+
+    async def erase(self, order: Order, answers: Sequence[str]) -> int:
+        """What waits to be said loses its words where it quotes the document or is about one of these answers; says how many."""
         ...

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from prometheus_client import Counter
 
 from loopline_contracts.channels import ANSWER_FINISHED, ANSWER_STARTED
 from loopline_generation import measures, plain
-from loopline_generation.model import Record
+from loopline_generation.model import ERASED, Order, Record, quotes, scrubbed
 from loopline_nats.content import Contents
 from loopline_nats.line import Fact, Line
 from loopline_runtime import names
@@ -25,6 +26,7 @@ from loopline_runtime.errors import Rejected, Unavailable
 log = logging.getLogger(__name__)
 LOST = Counter(names.ANSWER_FACTS_LOST_TOTAL, "Facts about answers that did not fit the spool")
 RETRY_S = 1.0
+Cleaned = Callable[[Record], Awaitable[Record]]
 
 
 class Spool:
@@ -62,25 +64,40 @@ class Spool:
         self._bytes += len(data)
         self._fresh.set()
 
-    async def say(self, line: Line, contents: Contents) -> None:
-        """Says what waits, in order, without end."""
+    async def erase(self, order: Order, answers: Sequence[str]) -> int:
+        """See the port."""
+        found = 0
+        for path in sorted(self._folder.glob("*.json")):
+            kept = json.loads(path.read_bytes())
+            record = plain.from_json(kept["record"])
+            if record.tenant != order.tenant or record.error == ERASED:
+                continue
+            if quotes(record, order.document, order.revision) or record.answer_id in answers:
+                unfinished = self._folder / f".{path.name}"
+                unfinished.write_text(json.dumps({**kept, "record": plain.to_json(scrubbed(record))}))
+                unfinished.rename(path)
+                found += 1
+        return found
+
+    async def say(self, line: Line, contents: Contents, cleaned: Cleaned) -> None:
+        """Says what waits, in order, without end; what quotes a document that was erased meanwhile is said without its words."""
         while True:
             self._fresh.clear()
             for path in sorted(self._folder.glob("*.json")):
-                await self._said(path, line, contents)
+                await self._said(path, line, contents, cleaned)
             try:
                 await asyncio.wait_for(self._fresh.wait(), timeout=RETRY_S * 5)
             except TimeoutError:
                 continue
 
-    async def _said(self, path: Path, line: Line, contents: Contents) -> None:
+    async def _said(self, path: Path, line: Line, contents: Contents, cleaned: Cleaned) -> None:
         data = path.read_bytes()
         kept: dict[str, Any] = json.loads(data)
         record = plain.from_json(kept["record"])
         while True:
             try:
                 content = await contents.of(record.tenant)
-                await line.say(_fact(kept["kind"], plain.shown(record, content.shown)))
+                await line.say(_fact(kept["kind"], plain.shown(await cleaned(record), content.shown)))
                 break
             except Unavailable as error:
                 log.info("%s of an answer waits: %s", kept["kind"], error)

@@ -1,6 +1,6 @@
 """Facts in, facts out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import structlog
 
@@ -10,15 +10,19 @@ from loopline_contracts.channels import (
     DOCUMENT_CHUNKED,
     DOCUMENT_REJECTED,
     INGESTION_BUILD,
+    INGESTION_DOCUMENT_ERASED,
+    INGESTION_ERASE,
     INGESTION_EXTRACT,
     INGESTION_FAILURES,
     INGESTION_LEDGER,
     INGESTION_PROGRESS,
+    INGESTION_RECEIPTS,
 )
 from loopline_ingestion import facts
-from loopline_ingestion.app import Building, Working
+from loopline_ingestion.app import Building, Erasing, Working
 from loopline_ingestion.model import Reason, Refused, State
-from loopline_ingestion.ports import Ledger, Plans
+from loopline_ingestion.ports import Ledger, Plans, Receipts
+from loopline_ingestion.receipts import Order, Removal
 from loopline_nats.fetching import Probe
 from loopline_nats.line import Delivery, Fact, Line
 
@@ -27,6 +31,7 @@ Change = (
     | messages.DocumentReadersChanged
     | messages.DocumentRejected
     | messages.DocumentDeleted
+    | messages.DocumentErasureOrdered
     | messages.PlanAdded
     | messages.PlanRetired
 )
@@ -37,12 +42,14 @@ def bind(
     line: Line,
     working: Working,
     building: Building,
+    erasing: Erasing,
     ledger: Ledger,
     plans: Plans,
+    receipts: Receipts,
     ledger_ready: Probe,
     worker_ready: Probe,
 ) -> None:
-    """Work on documents, builds of index versions, and the read model, each with a place of its own."""
+    """Work on documents, builds of index versions, erasures, and the read models, each with a place of its own."""
 
     @line.hears(INGESTION_EXTRACT, probe=worker_ready)
     async def extract(event: messages.DocumentAccepted, delivery: Delivery) -> AsyncIterator[Said]:
@@ -84,6 +91,37 @@ def bind(
     async def failure(_: None, delivery: Delivery) -> None:
         await buried(ledger, plans, delivery)
 
+    @line.hears(INGESTION_ERASE, probe=ledger_ready)
+    async def erase(
+        event: messages.DocumentErasureOrdered, delivery: Delivery
+    ) -> AsyncIterator[Fact[messages.DocumentErased]]:
+        order = facts.order_of(event, delivery)
+        removals = await erasing.carry_out(order)
+        yield _erased(order, removals, f"{order.document_id}/erased/{order.revision}/ingestion{delivery.replay_suffix}")
+
+    @line.hears(INGESTION_RECEIPTS, probe=ledger_ready)
+    async def receive(event: messages.DocumentErased, delivery: Delivery) -> None:
+        await received_word(receipts, event, delivery)
+
+
+async def erase_late(line: Line, erasing: Erasing) -> None:
+    """What came onto the bus after its document was erased goes too, and is told."""
+    for order, removals in await erasing.look_again():
+        event_id = (
+            f"{order.document_id}/erased/{order.revision}/ingestion/late/{int(removals[0].removed_at.timestamp())}"
+        )
+        await line.say(_erased(order, removals, event_id))
+
+
+def _erased(order: Order, removals: Iterable[Removal], event_id: str) -> Fact[messages.DocumentErased]:
+    body = facts.erased(order, removals)
+    return Fact(INGESTION_DOCUMENT_ERASED, body, event_id, order.tenant, order.document_id)
+
+
+async def received_word(receipts: Receipts, event: messages.DocumentErased, delivery: Delivery) -> None:
+    """An owner's word goes into the receipt."""
+    await receipts.said(delivery.tenant, event.document_id, event.revision, facts.said_of(event, delivery))
+
 
 async def noted(ledger: Ledger, event: Change, delivery: Delivery) -> None:
     """A fact about a document or a collection goes into the ledger."""
@@ -99,6 +137,8 @@ async def noted(ledger: Ledger, event: Change, delivery: Delivery) -> None:
             )
         case messages.DocumentDeleted():
             await ledger.deleted(delivery.tenant, event.document_id, delivery.revision, delivery.time)
+        case messages.DocumentErasureOrdered():
+            await ledger.erase(delivery.tenant, event.document_id, delivery.revision, delivery.time)
         case messages.PlanAdded():
             await ledger.planned(facts.collection_of(event, delivery), delivery.time)
         case messages.PlanRetired():

@@ -1,6 +1,7 @@
 """Facts as messages, and messages as facts: the one place where protobuf and the core meet."""
 
 from collections.abc import Iterable
+from datetime import UTC
 
 from loopline.ingestion.v1 import events_pb2 as events
 from loopline_ingestion.model import (
@@ -15,6 +16,7 @@ from loopline_ingestion.model import (
     State,
     chunk_id_of,
 )
+from loopline_ingestion.receipts import Order, Removal, Said
 from loopline_nats.line import Delivery
 
 
@@ -158,3 +160,47 @@ def chunked(
         for cut in cuts
     ]
     return events.DocumentChunked(batch=batch, chunks=chunks)
+
+
+def order_of(event: events.DocumentErasureOrdered, delivery: Delivery) -> Order:
+    """The order that the fact gives."""
+    return Order(delivery.tenant, event.document_id, event.collection, delivery.revision, delivery.time, event.reason)
+
+
+def erased(order: Order, removals: Iterable[Removal]) -> events.DocumentErased:
+    """What this service removed."""
+    return events.DocumentErased(
+        owner="ingestion",
+        document_id=order.document_id,
+        collection=order.collection,
+        revision=order.revision,
+        removals=[removal(one) for one in removals],
+    )
+
+
+def removal(removal: Removal) -> events.Removal:
+    """One removal as a message."""
+    made = events.Removal(
+        what=removal.what, where=removal.where, count=removal.count, verified=removal.verified, disk=removal.disk
+    )
+    made.removed_at.FromDatetime(removal.removed_at)
+    if removal.gone_by:
+        made.gone_by.FromDatetime(removal.gone_by)
+    return made
+
+
+def said_of(event: events.DocumentErased, delivery: Delivery) -> Said:
+    """What an owner said."""
+    removals = tuple(
+        Removal(
+            one.what,
+            one.where,
+            one.count,
+            one.removed_at.ToDatetime(UTC),
+            one.verified,
+            one.disk,
+            one.gone_by.ToDatetime(UTC) if one.HasField("gone_by") else None,
+        )
+        for one in event.removals
+    )
+    return Said(event.owner, delivery.id, delivery.time, removals)

@@ -6,14 +6,18 @@ import itertools
 import structlog
 
 from loopline.ingestion.v1.ingestion_service_pb2_grpc import add_IngestionServiceServicer_to_server
+from loopline_contracts.channels import OWNERS
 from loopline_grpc.server import Door, serving
 from loopline_ingestion import events
 from loopline_ingestion.adapters.extraction.pool import WorkerPool
 from loopline_ingestion.adapters.history_nats import HistoryNats
+from loopline_ingestion.adapters.journal_file import JournalFile
 from loopline_ingestion.adapters.ledger_sql import LedgerSql
 from loopline_ingestion.adapters.plans_sql import PlansSql
+from loopline_ingestion.adapters.receipts_sql import ReceiptsSql
+from loopline_ingestion.adapters.traces_nats import TracesNats
 from loopline_ingestion.adapters.uploads_objects import UploadsObjects
-from loopline_ingestion.app import Building, Collections, Documents, Planning, Sweeping, Working
+from loopline_ingestion.app import Building, Collections, Documents, Erasing, Planning, Sweeping, Working
 from loopline_ingestion.rebuilding import rebuilt
 from loopline_ingestion.rpc import IngestionRpc
 from loopline_ingestion.settings import Settings
@@ -25,7 +29,7 @@ from loopline_runtime.lifecycle import background, run, until_stopped
 from loopline_runtime.telemetry import start_telemetry
 
 SERVICE = "loopline.ingestion.v1.IngestionService"
-TIDY_EVERY = 120
+TIDY_EVERY, LOOK_EVERY = 120, 10
 log = structlog.get_logger(__name__)
 
 
@@ -41,13 +45,15 @@ def pool_of(settings: Settings) -> WorkerPool:
     )
 
 
-async def sweep(sweeping: Sweeping, building: Building, every_s: float) -> None:
+async def sweep(line: Line, sweeping: Sweeping, building: Building, erasing: Erasing, every_s: float) -> None:
     """Keeps order, without end; a dependency that is away is tried again the next time."""
     for turn in itertools.count():
         await asyncio.sleep(every_s)
         try:
             await sweeping.remake()
             await building.settle()
+            if turn % LOOK_EVERY == 0:
+                await events.erase_late(line, erasing)
             if turn % TIDY_EVERY == 0:
                 await sweeping.tidy()
         except LooplineError as error:
@@ -70,30 +76,32 @@ async def serve() -> None:
 
 async def open_doors(settings: Settings, pool: WorkerPool, ledger: LedgerSql, line: Line, keys: KeyRing) -> None:
     """The app over its adapters, and the two doors before it."""
-    plans = PlansSql(ledger)
-    await rebuilt(line, ledger, plans)
+    plans, receipts = PlansSql(ledger), ReceiptsSql(ledger.database)
+    await rebuilt(line, ledger, plans, receipts)
     uploads, history = UploadsObjects(Objects(line)), HistoryNats(line)
     collections = Collections(ledger, history, pool)
     documents = Documents(ledger, history, uploads, collections, settings.uploads.most_bytes)
+    journal = JournalFile(settings.erasure.journal)
+    erasing = Erasing(history, ledger, uploads, TracesNats(line), receipts, journal, OWNERS)
+    await erasing.say_again()
     remake = settings.remake
     sweeping = Sweeping(ledger, history, uploads, lost_after_s=remake.lost_after_s, aged_after_s=remake.aged_after_s)
     working = Working(uploads, history, pool, collections, plans)
     build = settings.build
     building = Building(plans, history, working, in_flight=build.in_flight, lost_after_s=build.lost_after_s)
-    events.bind(line, working, building, ledger, plans, ledger.ready, pool.ready)
+    events.bind(line, working, building, erasing, ledger, plans, receipts, ledger.ready, pool.ready)
 
     async def ready() -> None:
         await ledger.ready()
         await line.ready()
 
+    planning = Planning(ledger, plans, history)
     door = Door(
-        add_IngestionServiceServicer_to_server,
-        IngestionRpc(documents, collections, Planning(ledger, plans, history)),
-        SERVICE,
+        add_IngestionServiceServicer_to_server, IngestionRpc(documents, collections, planning, erasing), SERVICE
     )
     ring = keys if settings.access.mode == "keys" else None
     async with (
-        background(sweep(sweeping, building, remake.every_s), name="sweep"),
+        background(sweep(line, sweeping, building, erasing, remake.every_s), name="sweep"),
         serving(settings.grpc, keys=ring, doors=[door], ready={SERVICE: ready}),
     ):
         await line.start()

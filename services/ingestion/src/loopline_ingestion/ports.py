@@ -16,6 +16,7 @@ from loopline_ingestion.model import (
     State,
     Work,
 )
+from loopline_ingestion.receipts import Disk, Order, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ class Uploads(Protocol):
         """Removes them."""
         ...
 
+    async def has(self, name: str) -> bool:
+        """Whether they are there."""
+        ...
+
     async def all(self) -> list[Upload]:
         """Everything that lies there."""
         ...
@@ -64,6 +69,7 @@ class Change:
     version: str = ""
     readers: tuple[str, ...] = ()
     upload_id: str = ""
+    collection: str = ""
 
 
 class History(Protocol):
@@ -83,6 +89,10 @@ class History(Protocol):
 
     async def delete(self, document: Document, after: int) -> int:
         """Says that it was deleted."""
+        ...
+
+    async def order_erasure(self, order: Order, after: int) -> int:
+        """Says that every trace of it must go; returns the revision up to which."""
         ...
 
     async def plan(self, collection: Collection, number: int) -> int:
@@ -125,6 +135,14 @@ class Ledger(Protocol):
 
     async def deleted(self, tenant: str, document_id: str, revision: int, at: datetime) -> None:
         """Nothing of it is left since a revision."""
+        ...
+
+    async def erase(self, tenant: str, document_id: str, revision: int, at: datetime) -> None:
+        """Deleted, and nothing that it said of itself is left in its row, unless a newer revision stands there."""
+        ...
+
+    async def settle(self) -> Disk:
+        """Has the bytes of what was erased leave the disk, where that can be done."""
         ...
 
     async def failed(
@@ -227,6 +245,62 @@ class Plans(Protocol):
 
     async def expected(self, plan: IndexPlan, after: str, limit: int) -> list[tuple[Document, int]]:
         """Documents with text by id, and how many chunks each has in this version; -1 while it is not whole there."""
+        ...
+
+
+class Traces(Protocol):
+    """What the bus still holds of a document, up to the revision of an order."""
+
+    async def uploads(self, order: Order) -> list[str]:
+        """The uploads that its facts name."""
+        ...
+
+    async def erase(self, order: Order) -> list[tuple[str, str, int]]:
+        """Removes its facts, batches and dead letters; says what, where and how many."""
+        ...
+
+    async def left(self, order: Order) -> int:
+        """How many messages of it there are."""
+        ...
+
+    async def orders(self) -> list[Order]:
+        """All orders that stand in the stream."""
+        ...
+
+
+class Receipts(Protocol):
+    """Orders and what owners said of them: a read model."""
+
+    async def ordered(self, order: Order) -> None:
+        """An order was given; a repeat changes nothing."""
+        ...
+
+    async def said(self, tenant: str, document_id: str, revision: int, said: Said) -> None:
+        """An owner said what it removed; a repeat changes nothing."""
+        ...
+
+    async def get(self, tenant: str, document_id: str, revision: int) -> tuple[Order, tuple[Said, ...]] | None:
+        """One order and what was said of it."""
+        ...
+
+    async def page(self, tenant: str, limit: int, before: int) -> list[tuple[Order, tuple[Said, ...]]]:
+        """A tenant's, newest first, of a lower revision than `before` (0: all)."""
+        ...
+
+    async def since(self, at: datetime) -> list[Order]:
+        """All tenants' orders given since a time, oldest first."""
+        ...
+
+
+class Journal(Protocol):
+    """Orders once more, where a restore of everything else does not reach."""
+
+    async def add(self, order: Order) -> None:
+        """Keeps an order for good; a repeat changes nothing."""
+        ...
+
+    async def orders(self) -> list[Order]:
+        """All that were kept."""
         ...
 
 

@@ -3,24 +3,22 @@
 from collections.abc import AsyncIterator
 
 import structlog
-from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from loopline_contracts.channels import CHUNKS_INDEXED, DEAD_LETTER_STREAM, DOCUMENT_ACCEPTED, PLAN_ADDED
+from loopline_contracts.channels import CHUNKS_INDEXED, DEAD_LETTER_STREAM, DOCUMENT_ACCEPTED, ERASURES, PLAN_ADDED
 from loopline_contracts.streams import STREAM_BY_NAME
-from loopline_ingestion.events import buried, noted, progressed
-from loopline_ingestion.ports import Ledger, Plans
+from loopline_ingestion.events import buried, noted, progressed, received_word
+from loopline_ingestion.ports import Ledger, Plans, Receipts
 from loopline_nats.codec import decode
 from loopline_nats.envelope import Delivery, received
 from loopline_nats.foreign import translated
+from loopline_nats.holding import every
 from loopline_nats.line import Line
 from loopline_runtime.errors import Invalid, Rejected
 
 log = structlog.get_logger(__name__)
-PART = 256
 
 
-async def rebuilt(line: Line, ledger: Ledger, plans: Plans) -> None:
+async def rebuilt(line: Line, ledger: Ledger, plans: Plans, receipts: Receipts) -> None:
     """Fills an empty ledger; Rejected when it knows more than the stream, which then was restored or made anew."""
     with translated("stream INGESTION"):
         state = (await line.jetstream.stream_info(DOCUMENT_ACCEPTED.stream)).state
@@ -44,25 +42,12 @@ async def rebuilt(line: Line, ledger: Ledger, plans: Plans) -> None:
     async for subject, data, delivery in _all(line, CHUNKS_INDEXED.stream):
         if delivery.event == CHUNKS_INDEXED.name:
             await progressed(ledger, decode(subject, data), delivery)  # type: ignore[arg-type]
+    async for subject, data, delivery in _all(line, ERASURES):
+        await received_word(receipts, decode(subject, data), delivery)  # type: ignore[arg-type]
 
 
 async def _all(line: Line, stream: str) -> AsyncIterator[tuple[str, bytes, Delivery]]:
     """Every fact of a stream, in order; replays are left out."""
-    with translated(f"stream {stream}"):
-        last = (await line.jetstream.stream_info(stream)).state.last_seq
-        facts = [subject for subject in STREAM_BY_NAME[stream].subjects if not subject.startswith("loopline.replay")]
-        config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL, filter_subjects=facts, inactive_threshold=60)
-        reading = await line.jetstream.pull_subscribe("", stream=stream, config=config)
-    seen = 0
-    while seen < last:
-        try:
-            with translated(f"stream {stream}"):
-                part = await reading.fetch(PART, timeout=2)
-        except NatsTimeoutError:
-            break
-        for message in part:
-            delivery = received(message)
-            seen = delivery.sequence
-            yield message.subject, message.data, delivery
-            await message.ack()
-    await reading.unsubscribe()
+    facts = [subject for subject in STREAM_BY_NAME[stream].subjects if not subject.startswith("loopline.replay")]
+    async for message in every(line, stream, facts):
+        yield message.subject, message.data, received(message)

@@ -10,8 +10,9 @@ from loopline.ingestion.v1 import ingestion_service_pb2 as messages
 from loopline.ingestion.v1.ingestion_service_pb2_grpc import IngestionServiceServicer
 from loopline_grpc.access import caller
 from loopline_ingestion import facts
-from loopline_ingestion.app import Collections, Documents, Planning
+from loopline_ingestion.app import Collections, Documents, Erasing, Planning
 from loopline_ingestion.model import Collection, Come, Document, Header, IndexPlan, State, chunks_sha256_of
+from loopline_ingestion.receipts import Receipt
 from loopline_runtime.errors import Invalid
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -22,8 +23,9 @@ _STATE_OF = {value: state for state, value in _STATES.items()}
 class IngestionRpc(IngestionServiceServicer):
     """The door for callers."""
 
-    def __init__(self, documents: Documents, collections: Collections, planning: Planning) -> None:
+    def __init__(self, documents: Documents, collections: Collections, planning: Planning, erasing: Erasing) -> None:
         self._documents = documents
+        self._erasing = erasing
         self._collections = collections
         self._planning = planning
 
@@ -81,6 +83,26 @@ class IngestionRpc(IngestionServiceServicer):
     ) -> messages.DeleteDocumentResponse:
         document = await self._documents.delete(caller().tenant, request.document_id)
         return messages.DeleteDocumentResponse(document_id=document.document_id, revision=document.revision)
+
+    async def EraseDocument(
+        self, request: messages.EraseDocumentRequest, context: Context
+    ) -> messages.EraseDocumentResponse:
+        order = await self._erasing.order(caller().tenant, request.document_id, request.reason)
+        return messages.EraseDocumentResponse(receipt_id=order.receipt_id)
+
+    async def GetErasure(self, request: messages.GetErasureRequest, context: Context) -> messages.GetErasureResponse:
+        receipt = await self._erasing.receipt(caller().tenant, request.receipt_id)
+        return messages.GetErasureResponse(erasure=_erasure(receipt))
+
+    async def ListErasures(
+        self, request: messages.ListErasuresRequest, context: Context
+    ) -> messages.ListErasuresResponse:
+        if request.page_token and not request.page_token.isdigit():
+            raise Invalid("the page token is none of ours", field="page_token")
+        page = await self._erasing.page(caller().tenant, request.page_size, int(request.page_token or 0))
+        full = len(page) == (request.page_size or 100)
+        token = str(page[-1].order.revision) if full else ""
+        return messages.ListErasuresResponse(erasures=[_erasure(one) for one in page], next_page_token=token)
 
     async def PutCollection(
         self, request: messages.PutCollectionRequest, context: Context
@@ -208,3 +230,22 @@ def _collection(collection: Collection) -> messages.Collection:
         settings=events.CollectionSettings(expectations_json=collection.expectations_json),
         document_count=collection.document_count,
     )
+
+
+def _erasure(receipt: Receipt) -> messages.Erasure:
+    order = receipt.order
+    made = messages.Erasure(
+        receipt_id=order.receipt_id,
+        document_id=order.document_id,
+        collection=order.collection,
+        reason=order.reason,
+        silent=receipt.silent,
+        complete=not receipt.silent,
+    )
+    made.ordered_at.FromDatetime(order.ordered_at)
+    if receipt.gone_by:
+        made.gone_by.FromDatetime(receipt.gone_by)
+    for said in receipt.said:
+        removals = [facts.removal(one) for one in said.removals]
+        made.owners.add(owner=said.owner, removals=removals).said_at.FromDatetime(said.at)
+    return made

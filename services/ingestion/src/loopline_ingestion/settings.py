@@ -50,6 +50,13 @@ class Build(Group):
     lost_after_s: float = 60.0
 
 
+class Erasure(Group):
+    """Documents that must leave no trace."""
+
+    # Orders are kept here too, for the day when everything else is restored; keep it apart from what is. Empty: nowhere.
+    journal: Path | None = None
+
+
 class Settings(ServiceSettings):
     """Everything; LEDGER__URL and EXTRACTION__TOKENIZER must be set."""
 
@@ -58,3 +65,4 @@ class Settings(ServiceSettings):
     uploads: Uploads = Uploads()
     remake: Remake = Remake()
     build: Build = Build()
+    erasure: Erasure = Erasure()

@@ -3,11 +3,19 @@
 from collections.abc import AsyncIterator
 
 from loopline.embedding.v1.events_pb2 import ChunksEmbedded
-from loopline.ingestion.v1.events_pb2 import BatchOf, DocumentDeleted, DocumentReadersChanged, PlanAdded, PlanRetired
-from loopline.retrieval.v1.events_pb2 import ChunksIndexed
-from loopline_contracts.channels import CHUNKS_INDEXED, RETRIEVAL_DOCUMENTS, RETRIEVAL_INDEX
+from loopline.ingestion.v1.events_pb2 import (
+    BatchOf,
+    DocumentDeleted,
+    DocumentErasureOrdered,
+    DocumentReadersChanged,
+    PlanAdded,
+    PlanRetired,
+)
+from loopline.retrieval.v1.events_pb2 import ChunksIndexed, DocumentErased
+from loopline_contracts.channels import CHUNKS_INDEXED, RETRIEVAL_DOCUMENTS, RETRIEVAL_ERASE, RETRIEVAL_INDEX
 from loopline_nats.line import Delivery, Fact, Line
 from loopline_retrieval.app import Indexing, Switching
+from loopline_retrieval.erasing import told
 from loopline_retrieval.model import Batch, Chunk, Model, Place, Space
 from loopline_retrieval.ports import Store
 
@@ -42,6 +50,11 @@ def bind(line: Line, indexing: Indexing, switching: Switching, store: Store) -> 
             model = event.plan.model
             space = Space(tenant, event.collection, event.index_version)
             await indexing.add_plan(space, Model(model.name, model.revision, model.dimension))
+
+    @line.hears(RETRIEVAL_ERASE, probe=store.ready)
+    async def erase(event: DocumentErasureOrdered, delivery: Delivery) -> AsyncIterator[Fact[DocumentErased]]:
+        found = await indexing.erase(delivery.tenant, event.collection, event.document_id, delivery.revision)
+        yield told(event, delivery, found)
 
 
 def _batch(batch: BatchOf, tenant: str) -> Batch:

@@ -15,6 +15,7 @@ from loopline_retrieval.adapters.questions_grpc import QuestionsGrpc
 from loopline_retrieval.adapters.reranker_sentences import SentenceReranker
 from loopline_retrieval.adapters.serving_kv import ServingKv
 from loopline_retrieval.app import Comparing, Indexing, Searching, Switching
+from loopline_retrieval.erasing import look_again
 from loopline_retrieval.ports import Store
 from loopline_retrieval.rpc import RetrievalRpc
 from loopline_retrieval.served import Served
@@ -60,7 +61,9 @@ async def serve() -> None:
             knowledge = KnowledgeKv(line)
             switched = Switched(line, versions)
             switching = Switching(store, knowledge, versions, Comparing(store, searching), switched.tell)
-            events.bind(line, Indexing(store, knowledge, versions), switching, store)
+            indexing = Indexing(store, knowledge, versions)
+            events.bind(line, indexing, switching, store)
+            await look_again(line, indexing)
             telemetry.liveness(line.ailment)
             rpc = RetrievalRpc(searching, switching, served.note)
             door = Door(add_RetrievalServiceServicer_to_server, rpc, SERVICE)

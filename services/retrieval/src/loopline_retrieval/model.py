@@ -154,9 +154,31 @@ class Known:
         """Nothing up to this revision answers any more."""
         return replace(self, deleted=max(self.deleted, revision))
 
+    def with_erasure(self, revision: int) -> "Known":
+        """Nothing up to this revision answers any more, and who might read it is forgotten."""
+        erased = self.with_deletion(revision)
+        return erased if self.readers_since > revision else replace(erased, readers=frozenset(), readers_since=revision)
+
     def with_readers(self, readers: frozenset[str], since: int) -> "Known":
         """Other readers, unless newer ones are known."""
         return self if since <= self.readers_since else replace(self, readers=readers, readers_since=since)
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A store's bytes: how what was erased leaves its disk, and whether it has when `erase` returns."""
+
+    how: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was removed of a document in one index version."""
+
+    version: str
+    chunks: int
+    disk: Disk
 
 
 def checked_k(k: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol
 
 from loopline_retrieval.filters import Filter
-from loopline_retrieval.model import Batch, Chunk, Hit, Known, Model, Passage, Row, Space, Vector
+from loopline_retrieval.model import Batch, Chunk, Disk, Hit, Known, Model, Passage, Row, Space, Vector
 from loopline_retrieval.versions import Held, Index
 
 
@@ -25,6 +25,14 @@ class Store(Protocol):
 
     async def drop(self, space: Space, document: str, revision: int) -> None:
         """Removes a revision that was superseded before it was shown; one that is shown stays."""
+        ...
+
+    async def left(self, space: Space, document: str, up_to: int) -> int:
+        """How many chunks there are of revisions up to one, shown or not."""
+        ...
+
+    async def erase(self, space: Space, document: str, up_to: int) -> Disk:
+        """Removes all revisions up to one, and has their bytes leave the disk where the store can do that."""
         ...
 
     async def set_readers(self, space: Space, document: str, readers: frozenset[str], before: int) -> None:

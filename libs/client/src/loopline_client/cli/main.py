@@ -15,6 +15,7 @@ from loopline_client.cli import (
     doctor,
     documents,
     drift,
+    erasures,
     events,
     ingest,
     operating,
@@ -33,6 +34,7 @@ app.command()(ingest.ingest)
 app.command()(ask.search)
 app.command()(ask.ask)
 app.command()(doctor.doctor)
+documents.documents.add_typer(erasures.erasures)
 app.add_typer(documents.documents, name="documents")
 app.add_typer(documents.collections, name="collections")
 app.command()(answers.feedback)

@@ -98,6 +98,10 @@ class FakeRecords:
             del self.records[key]
         return len(old)
 
+    async def cleaned(self, record: Record) -> Record:
+        """See the port."""
+        return record
+
     async def turns(self, tenant: str, conversation_id: str) -> list[Message]:
         """See the port."""
         return list(self.said.get((tenant, conversation_id), []))

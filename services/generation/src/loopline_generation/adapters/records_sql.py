@@ -4,38 +4,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sqlalchemy import JSON, Column, Float, Index, Integer, MetaData, String, Table, Text, delete, select
+from sqlalchemy import delete, select
 
 from loopline_generation import plain
-from loopline_generation.model import Message, Record
+from loopline_generation.adapters import quotes_sql
+from loopline_generation.adapters.records_tables import ANSWERS, SOURCES, TURNS
+from loopline_generation.model import Disk, Erased, Message, Record
 from loopline_sql.database import Database
 from loopline_sql.migrations import Migrations
 
 MIGRATIONS = Migrations("answers", Path(__file__).parent / "records_migrations")
-# When these change, records_migrations/ gets a revision; a test compares the two.
-METADATA = MetaData()
-ANSWERS = Table(
-    "answers",
-    METADATA,
-    Column("answer_id", String(32), primary_key=True),
-    Column("tenant", String(63), nullable=False),
-    Column("started_at", Float, nullable=False),
-    Column("outcome", String(16), nullable=False),
-    Column("record", JSON, nullable=False),
-    Index("answers_by_start", "started_at"),
-    Index("answers_by_outcome", "outcome"),
-)
-TURNS = Table(
-    "turns",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("tenant", String(63), nullable=False),
-    Column("conversation_id", String(128), nullable=False),
-    Column("at", Float, nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("content", Text, nullable=False),
-    Index("turns_by_conversation", "tenant", "conversation_id", "id"),
-)
 
 
 class RecordsSql:
@@ -50,15 +28,19 @@ class RecordsSql:
     async def opened(cls, url: str) -> AsyncIterator["RecordsSql"]:
         """Connects and migrates; see `Database.opened`."""
         async with Database.opened(url, MIGRATIONS) as database:
+            async with database.transaction() as db:
+                await quotes_sql.noted_all(db)
             yield cls(database)
 
     async def put(self, record: Record) -> None:
         """See the port."""
-        values = {"outcome": record.outcome.value if record.outcome else "", "record": plain.to_json(record)}
         keys = {"answer_id": record.answer_id, "tenant": record.tenant, "started_at": record.started_at}
-        put = self.database.insert(ANSWERS).values(**keys, **values)
         async with self.database.transaction() as db:
+            record = await quotes_sql.cleaned(db, record)
+            values = {"outcome": record.outcome.value if record.outcome else "", "record": plain.to_json(record)}
+            put = self.database.insert(ANSWERS).values(**keys, **values)
             await db.execute(put.on_conflict_do_update(index_elements=["answer_id"], set_=values))
+            await quotes_sql.noted(db, record)
 
     async def get(self, tenant: str, answer_id: str) -> Record | None:
         """See the port."""
@@ -75,8 +57,34 @@ class RecordsSql:
         """See the port."""
         async with self.database.transaction() as db:
             done = await db.execute(delete(ANSWERS).where(ANSWERS.c.started_at < before))
+            await db.execute(delete(SOURCES).where(SOURCES.c.answer_id.not_in(select(ANSWERS.c.answer_id))))
             await db.execute(delete(TURNS).where(TURNS.c.at < before))
             return int(done.rowcount)
+
+    async def remember(self, tenant: str, document: str, revision: int) -> None:
+        """See the port."""
+        async with self.database.transaction() as db:
+            await quotes_sql.remember(db, tenant, document, revision)
+
+    async def affected(self, tenant: str, document: str, revision: int) -> list[str]:
+        """See the port."""
+        async with self.database.transaction() as db:
+            return [record.answer_id for record in await quotes_sql.affected(db, tenant, document, revision)]
+
+    async def erase(self, tenant: str, document: str, revision: int) -> Erased:
+        """See the port."""
+        async with self.database.transaction() as db:
+            return await quotes_sql.erase(db, tenant, document, revision)
+
+    async def cleaned(self, record: Record) -> Record:
+        """See the port."""
+        async with self.database.transaction() as db:
+            return await quotes_sql.cleaned(db, record)
+
+    async def settle(self) -> Disk:
+        """See the port."""
+        await self.database.checkpoint()
+        return Disk(self.database.disk, self.database.is_sqlite)
 
     async def turns(self, tenant: str, conversation_id: str) -> list[Message]:
         """See the port."""

@@ -302,10 +302,12 @@ class Answering:
 
     async def _kept(self, ask: Ask, draft: _Draft) -> None:
         """The end is kept and said; a completed turn joins its conversation."""
-        await self._announcer.finished(draft.record)
-        await self._records.put(draft.record)
-        if ask.conversation_id and draft.record.outcome is Outcome.COMPLETED:
-            turns = (Message("user", ask.question), Message("assistant", draft.record.text))
+        # What it quotes may have been erased while it was given.
+        record = await self._records.cleaned(draft.record)
+        await self._announcer.finished(record)
+        await self._records.put(record)
+        if ask.conversation_id and record.outcome is Outcome.COMPLETED and not record.error:
+            turns = (Message("user", ask.question), Message("assistant", record.text))
             await self._records.add_turns(ask.tenant, ask.conversation_id, turns, time.time())
 
     async def _save(self, draft: _Draft) -> None:

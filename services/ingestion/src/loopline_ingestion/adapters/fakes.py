@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from loopline_ingestion.model import Collection, Cut, Document, Extracted, IndexPlan, Place, Reason, Refused, Work
 from loopline_ingestion.ports import Change, Stored, Upload
+from loopline_ingestion.receipts import Order
 from loopline_runtime.errors import Aborted, Invalid, NotFound
 
 
@@ -55,6 +56,13 @@ class FakeHistory:
         self.facts.append((document_id, Change(kind, sequence, sequence, version, readers)))
         return sequence
 
+    async def order_erasure(self, order: Order, after: int) -> int:
+        """See the port."""
+        last = await self.last(order.tenant, order.document_id)
+        if (last.sequence if last else 0) != after:
+            raise Aborted("changed meanwhile")
+        return self._add("document_erasure_ordered", order.document_id, "", ())
+
     async def plan(self, collection: Collection, number: int) -> int:
         """See the port."""
         self.plans.append(collection)
@@ -100,6 +108,10 @@ class FakeUploads:
     async def delete(self, name: str) -> None:
         """See the port."""
         self.stored.pop(name, None)
+
+    async def has(self, name: str) -> bool:
+        """See the port."""
+        return name in self.stored
 
     async def all(self) -> list[Upload]:
         """See the port."""

@@ -7,6 +7,7 @@ from loopline_contracts.channels import (
     DOCUMENT_ACCEPTED,
     DOCUMENT_CHUNKED,
     DOCUMENT_DELETED,
+    DOCUMENT_ERASURE_ORDERED,
     DOCUMENT_READERS_CHANGED,
     EMBEDDING_EMBED,
     INGESTION_BUILD,
@@ -20,6 +21,7 @@ from loopline_contracts.channels import (
 from loopline_ingestion import facts
 from loopline_ingestion.model import Collection, Document, IndexPlan
 from loopline_ingestion.ports import Change
+from loopline_ingestion.receipts import Order
 from loopline_nats.foreign import translated
 from loopline_nats.line import Fact, Heard, Line
 from loopline_runtime.errors import Aborted
@@ -73,6 +75,16 @@ class HistoryNats:
         event_id = f"{document.document_id}/deleted/after-{after}"
         return await self._line.say(
             Fact(DOCUMENT_DELETED, body, event_id, document.tenant, document.document_id), after=after
+        )
+
+    async def order_erasure(self, order: Order, after: int) -> int:
+        """See the port."""
+        body = events.DocumentErasureOrdered(
+            document_id=order.document_id, collection=order.collection, reason=order.reason
+        )
+        event_id = f"{order.document_id}/erasure/after-{after}"
+        return await self._line.say(
+            Fact(DOCUMENT_ERASURE_ORDERED, body, event_id, order.tenant, order.document_id), after=after
         )
 
     async def plan(self, collection: Collection, number: int) -> int:
@@ -130,10 +142,19 @@ def _change(heard: Heard) -> Change:
                 event.version,
                 tuple(event.readers),
                 event.upload_id,
+                event.collection,
             )
         case events.DocumentReadersChanged():
-            return Change(delivery.event, delivery.sequence, delivery.revision, event.version, tuple(event.readers))
+            return Change(
+                delivery.event,
+                delivery.sequence,
+                delivery.revision,
+                event.version,
+                tuple(event.readers),
+                collection=event.collection,
+            )
         case events.DocumentRejected():
-            return Change(delivery.event, delivery.sequence, event.revision, event.version)
+            return Change(delivery.event, delivery.sequence, event.revision, event.version, collection=event.collection)
         case _:
-            return Change(delivery.event, delivery.sequence, delivery.revision)
+            collection = getattr(event, "collection", "")
+            return Change(delivery.event, delivery.sequence, delivery.revision, collection=collection)

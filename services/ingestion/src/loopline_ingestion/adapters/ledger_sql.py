@@ -24,6 +24,7 @@ from loopline_ingestion.adapters.ledger_rows import (
 )
 from loopline_ingestion.adapters.ledger_tables import BATCHES, COLLECTIONS, DOCUMENTS, PLANS, SETBACKS
 from loopline_ingestion.model import Collection, Document, Plan, Reason, State
+from loopline_ingestion.receipts import Disk
 from loopline_sql.database import Database
 from loopline_sql.migrations import Migrations
 
@@ -91,6 +92,24 @@ class LedgerSql:
                     "upload_id": "",
                 }
                 await self._change(db, tenant, document_id, gone)
+
+    async def erase(self, tenant: str, document_id: str, revision: int, at: datetime) -> None:
+        """See the port."""
+        texts = dict.fromkeys(("source", "version", "content_type", "upload_id"), "")
+        gone = {**texts, "reasons": [], "metadata": {}, "readers": [], "readers_since": revision}
+        async with self._holding(tenant, document_id) as db:
+            found = await self._row(db, tenant, document_id, at)
+            if found.revision < revision:
+                gone |= {"state": State.DELETED.value, "revision": revision, "changed_at": at}
+            if found.revision <= revision:
+                await self._change(db, tenant, document_id, gone)
+            whose = (SETBACKS.c.tenant == tenant, SETBACKS.c.document_id == document_id)
+            await db.execute(delete(SETBACKS).where(*whose, SETBACKS.c.revision <= revision))
+
+    async def settle(self) -> Disk:
+        """See the port."""
+        await self.database.checkpoint()
+        return Disk("tables of the ledger", self.database.disk, self.database.is_sqlite)
 
     async def failed(
         self, tenant: str, document_id: str, revision: int, state: State, reasons: Sequence[Reason], at: datetime

@@ -86,3 +86,28 @@ SETBACKS = Table(
     Column("revision", BigInteger, nullable=False),
     Column("reasons", JSON, nullable=False),
 )
+
+ERASURES = Table(
+    "erasures",
+    METADATA,
+    Column("tenant", String(63), primary_key=True),
+    Column("document_id", String(64), primary_key=True),
+    Column("revision", BigInteger, primary_key=True),
+    Column("collection", String(63), nullable=False),
+    Column("reason", String(256), nullable=False),
+    Column("ordered_at", DateTime(timezone=True), nullable=False),
+    Index("erasures_by_time", "ordered_at"),
+)
+
+REMOVALS = Table(
+    "removals",
+    METADATA,
+    Column("tenant", String(63), primary_key=True),
+    Column("owner", String(63), primary_key=True),
+    Column("event_id", String(128), primary_key=True),
+    Column("document_id", String(64), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("said_at", DateTime(timezone=True), nullable=False),
+    Column("removals", JSON, nullable=False),
+    Index("removals_by_document", "document_id", "revision"),
+)

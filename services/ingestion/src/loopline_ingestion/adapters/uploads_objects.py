@@ -25,6 +25,10 @@ class UploadsObjects:
         """See the port."""
         await self._objects.delete(name)
 
+    async def has(self, name: str) -> bool:
+        """See the port."""
+        return await self._objects.has(name)
+
     async def all(self) -> list[Upload]:
         """See the port."""
         return [Upload(named.name, named.age_s) for named in await self._objects.names()]

@@ -9,7 +9,7 @@ from loopline_ingestion.model import Cut, Document, Extracted, IndexPlan, Reason
 from loopline_ingestion.ports import Change, Extraction, History, Plans, Uploads
 from loopline_runtime.errors import NotFound
 
-_CHANGES = ("document_accepted", "document_deleted")
+_CHANGES = ("document_accepted", "document_deleted", "document_erasure_ordered")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import itertools
 import json
 import random
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from loopline_retrieval.versions import Held, sha256_of
 from loopline_runtime.errors import Unavailable
 
 BUSY_S = 10.0
+CHECKPOINT_TRIES, CHECKPOINT_AGAIN_S = 100, 0.05
 CACHE_KIB = 65_536
 
 _SCHEMA = """
@@ -113,6 +115,24 @@ class SqliteSpace:
         """One revision, unless it is shown."""
         with self._transaction() as db:
             self._delete(db, "document = ? and revision = ? and not shown", (document, revision))
+
+    def left(self, document: str, up_to: int) -> int:
+        """How many chunks of revisions up to one."""
+        query = "select count(*) from chunk where document = ? and revision <= ?"
+        return int(self._read(query, [document, up_to])[0][0])
+
+    def erase(self, document: str, up_to: int) -> None:
+        """All revisions up to one, overwritten on disk: rows by secure_delete, words by writing their index anew, then the log is emptied."""
+        with self._transaction() as db:
+            self._delete(db, "document = ? and revision <= ?", (document, up_to))
+            # What earlier deletions left as tombstones goes too.
+            db.execute("insert into word (word) values ('optimize')")
+        with self._writing, _translated(self._path):
+            for _ in range(CHECKPOINT_TRIES):
+                if not self._connection().execute("pragma wal_checkpoint(truncate)").fetchone()[0]:
+                    return
+                time.sleep(CHECKPOINT_AGAIN_S)
+        raise Unavailable(f"the index {self._path.name} is being read without a pause; its log is emptied later")
 
     def set_readers(self, document: str, readers: frozenset[str], before: int) -> None:
         """Of the revisions before a sequence."""
@@ -229,6 +249,7 @@ class SqliteSpace:
             db.create_function("is_number", 1, _is_number, deterministic=True)
             db.execute("pragma journal_mode = wal")
             db.execute("pragma synchronous = full")
+            db.execute("pragma secure_delete = on")
             db.execute(f"pragma cache_size = -{CACHE_KIB}")
             self._local.db = db
             self._opened.append(db)

@@ -11,12 +11,13 @@ from typing import TypeVar
 
 from loopline_retrieval.adapters.sqlite_space import SqliteSpace
 from loopline_retrieval.filters import Filter
-from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Row, Space, Vector
+from loopline_retrieval.model import Batch, Chunk, Disk, Hit, Passage, Row, Space, Vector
 from loopline_retrieval.versions import Held
 from loopline_runtime.errors import Rejected, Unavailable
 
 T = TypeVar("T")
 THREADS = 6
+OVERWRITTEN = Disk("overwritten (secure_delete, the index of words written anew, its log emptied)", gone=True)
 
 
 class SqliteStore:
@@ -62,6 +63,15 @@ class SqliteStore:
     async def drop(self, space: Space, document: str, revision: int) -> None:
         """See the port."""
         await self._in(space, lambda found: found.drop(document, revision), None)
+
+    async def left(self, space: Space, document: str, up_to: int) -> int:
+        """See the port."""
+        return await self._in(space, lambda found: found.left(document, up_to), 0)
+
+    async def erase(self, space: Space, document: str, up_to: int) -> Disk:
+        """See the port."""
+        await self._in(space, lambda found: found.erase(document, up_to), None)
+        return OVERWRITTEN
 
     async def set_readers(self, space: Space, document: str, readers: frozenset[str], before: int) -> None:
         """See the port."""

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from weaviate.classes.query import Filter as Where
 from weaviate.exceptions import WeaviateQueryError
 
 from loopline_retrieval.adapters import weaviate_schema as schema
 from loopline_retrieval.adapters.weaviate_errors import absent
+from loopline_retrieval.adapters.weaviate_filter import passages_of
 from loopline_retrieval.adapters.weaviate_objects import Found, readers_said, row_of
 from loopline_retrieval.model import Row
 from loopline_retrieval.versions import Held, sha256_of
@@ -70,3 +72,10 @@ async def _objects(found: Found, after: uuid.UUID, properties: list[str], readin
         if not page:
             return
         after = page[-1].uuid
+
+
+async def left_in(found: Found, document: str, up_to: int) -> int:
+    """How many passages of a document's revisions up to one."""
+    older = passages_of(document) & Where.by_property("revision").less_or_equal(up_to)
+    counted = await found.aggregate.over_all(filters=older, total_count=True)
+    return counted.total_count or 0

@@ -8,18 +8,25 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 
+from weaviate import WeaviateAsyncClient
 from weaviate.classes.config import Configure, DataType, Property, Tokenization, VectorDistances
 from weaviate.collections.classes.config import (
     ReplicationDeletionStrategy,
     _MultiTenancyConfigCreate,
     _ReplicationConfigCreate,
 )
+from weaviate.exceptions import UnexpectedStatusCodeError
 
 from loopline_retrieval.filters import RESERVED
-from loopline_retrieval.model import Model, Space
+from loopline_retrieval.model import Disk, Model, Space
 
 PASSAGE, HEAD = "passage", "head"
 EVERYBODY = "*"
+
+# How bytes of removed objects leave the disk: with a removed tenant, which is an index version, at once.
+IN_THE_LOG = Disk(
+    "in Weaviate's log until it compacts, at a time of its own; at once when the index version is dropped", gone=False
+)
 
 
 def collection_name(prefix: str, model: Model) -> str:
@@ -146,3 +153,19 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+async def create(client: WeaviateAsyncClient, name: str, replicas: int) -> None:
+    """Makes a collection, unless another replica was faster."""
+    try:
+        await client.collections.create(
+            name,
+            properties=properties(),
+            multi_tenancy_config=multi_tenancy(),
+            replication_config=replication(replicas),
+            vector_config=VECTORS,
+            inverted_index_config=INVERTED,
+        )
+    except UnexpectedStatusCodeError as error:
+        if "already exists" not in str(error):
+            raise

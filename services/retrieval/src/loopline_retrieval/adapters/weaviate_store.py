@@ -17,7 +17,7 @@ from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.classes.query import Filter as Where
 from weaviate.classes.query import MetadataQuery
 from weaviate.collections.classes.filters import _Filters
-from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInvalidInputError, WeaviateQueryError
+from weaviate.exceptions import WeaviateInvalidInputError, WeaviateQueryError
 
 from loopline_retrieval.adapters import weaviate_schema as schema
 from loopline_retrieval.adapters.stems import asked
@@ -35,9 +35,9 @@ from loopline_retrieval.adapters.weaviate_objects import (
     readers_said,
     row_of,
 )
-from loopline_retrieval.adapters.weaviate_scan import held_in, rows_drawn
+from loopline_retrieval.adapters.weaviate_scan import held_in, left_in, rows_drawn
 from loopline_retrieval.filters import Filter
-from loopline_retrieval.model import Batch, Chunk, Hit, Passage, Row, Space, Vector
+from loopline_retrieval.model import Batch, Chunk, Disk, Hit, Passage, Row, Space, Vector
 from loopline_retrieval.settings import Weaviate
 from loopline_retrieval.versions import Held
 from loopline_runtime.errors import Unavailable
@@ -123,6 +123,17 @@ class WeaviateStore:
             async with self._writing():
                 await found.tenants.remove([schema.tenant_name(space)])
             self._places.pop(space, None)
+
+    async def left(self, space: Space, document: str, up_to: int) -> int:
+        """See the port."""
+        found = await self._found(space)
+        async with self._reading():
+            return await left_in(found, document, up_to) if found else 0
+
+    async def erase(self, space: Space, document: str, up_to: int) -> Disk:
+        """See the port: nothing finds it any more, but Weaviate rewrites its log when it likes."""
+        await self.remove(space, document, up_to)
+        return schema.IN_THE_LOG
 
     async def set_readers(self, space: Space, document: str, readers: frozenset[str], before: int) -> None:
         """See the port."""
@@ -316,18 +327,7 @@ class WeaviateStore:
         name = schema.collection_name(self._settings.prefix, batch.model)
         async with self._writing():
             if not await self._known(name) and not await client.collections.exists(name):
-                try:
-                    await client.collections.create(
-                        name,
-                        properties=schema.properties(),
-                        multi_tenancy_config=schema.multi_tenancy(),
-                        replication_config=schema.replication(self._settings.replicas),
-                        vector_config=schema.VECTORS,
-                        inverted_index_config=schema.INVERTED,
-                    )
-                except UnexpectedStatusCodeError as error:
-                    if "already exists" not in str(error):  # another replica was faster
-                        raise
+                await schema.create(client, name, self._settings.replicas)
             missing = facets.keys() - await self._known(name)
             if missing:
                 missing = facets.keys() - await self._known(name, again=True)

@@ -6,7 +6,7 @@ superseded meanwhile, so that a late batch cannot raise the dead.
 
 from collections.abc import Callable
 
-from loopline_retrieval.model import Batch, Chunk, Known, Model, Space, checked_vectors
+from loopline_retrieval.model import Batch, Chunk, Erased, Known, Model, Space, checked_vectors
 from loopline_retrieval.ports import Knowledge, Serving, Store
 from loopline_retrieval.versions import Index
 from loopline_runtime.errors import Aborted, Unavailable
@@ -53,7 +53,8 @@ class Indexing:
     async def _clear(self, batch: Batch, known: Known) -> None:
         """Takes out what was superseded while it was written; an older revision that serves goes on serving."""
         if batch.revision <= known.deleted:
-            await self._store.remove(batch.space, batch.document, up_to=known.deleted)
+            # It may have been erased, not only deleted.
+            await self._store.erase(batch.space, batch.document, up_to=known.deleted)
         elif known.superseded(batch.space.version, batch.revision):
             await self._store.drop(batch.space, batch.document, batch.revision)
 
@@ -62,6 +63,28 @@ class Indexing:
         known = await self._change(tenant, collection, document, lambda now: now.with_deletion(revision))
         for version in known.versions:
             await self._store.remove(Space(tenant, collection, version), document, up_to=known.deleted)
+
+    async def erase(self, tenant: str, collection: str, document: str, revision: int) -> list[Erased]:
+        """Nothing of a document up to a revision is left in any index version; says what was there."""
+        known = await self._change(tenant, collection, document, lambda now: now.with_erasure(revision))
+        serving = await self._serving.of(tenant, collection)
+        erased = []
+        for version in sorted({*known.versions, *([serving[0]] if serving else [])}):
+            space = Space(tenant, collection, version)
+            chunks = await self._store.left(space, document, up_to=revision)
+            disk = await self._store.erase(space, document, up_to=revision)
+            if await self._store.left(space, document, up_to=revision):
+                raise Unavailable(f"something of document {document} is still in the index; it is erased again")
+            erased.append(Erased(version, chunks, disk))
+        return erased
+
+    async def holds(self, tenant: str, collection: str, document: str, revision: int) -> bool:
+        """Whether an index version holds anything of a document up to a revision; one that was restored may."""
+        known, _ = await self._knowledge.get(tenant, collection, document)
+        serving = await self._serving.of(tenant, collection)
+        versions = {*known.versions, *([serving[0]] if serving else [])}
+        counts = [await self._store.left(Space(tenant, collection, v), document, up_to=revision) for v in versions]
+        return known.deleted < revision or sum(counts) > 0
 
     async def change_readers(
         self, tenant: str, collection: str, document: str, readers: frozenset[str], sequence: int

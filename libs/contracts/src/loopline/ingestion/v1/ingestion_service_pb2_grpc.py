@@ -65,6 +65,21 @@ class IngestionServiceStub(object):
                 request_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.DeleteDocumentRequest.SerializeToString,
                 response_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.DeleteDocumentResponse.FromString,
                 _registered_method=True)
+        self.EraseDocument = channel.unary_unary(
+                '/loopline.ingestion.v1.IngestionService/EraseDocument',
+                request_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.EraseDocumentRequest.SerializeToString,
+                response_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.EraseDocumentResponse.FromString,
+                _registered_method=True)
+        self.GetErasure = channel.unary_unary(
+                '/loopline.ingestion.v1.IngestionService/GetErasure',
+                request_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.GetErasureRequest.SerializeToString,
+                response_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.GetErasureResponse.FromString,
+                _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/loopline.ingestion.v1.IngestionService/ListErasures',
+                request_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListErasuresResponse.FromString,
+                _registered_method=True)
         self.PutCollection = channel.unary_unary(
                 '/loopline.ingestion.v1.IngestionService/PutCollection',
                 request_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.PutCollectionRequest.SerializeToString,
@@ -149,6 +164,28 @@ class IngestionServiceServicer(object):
 
     def DeleteDocument(self, request, context):
         """Removes a document from every index. Deleting what is deleted answers the same revision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseDocument(self, request, context):
+        """Removes a document from every index, and has every owner of data remove every trace of it; what they did is in the receipt.
+        Erasing what is erased, or being so, answers the same receipt. NOT_FOUND when there is no such document.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetErasure(self, request, context):
+        """The receipt of an erasure as it is now: what each owner removed, and who has not answered yet. NOT_FOUND when there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErasures(self, request, context):
+        """The caller's erasures, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -245,6 +282,21 @@ def add_IngestionServiceServicer_to_server(servicer, server):
                     servicer.DeleteDocument,
                     request_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.DeleteDocumentRequest.FromString,
                     response_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.DeleteDocumentResponse.SerializeToString,
+            ),
+            'EraseDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseDocument,
+                    request_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.EraseDocumentRequest.FromString,
+                    response_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.EraseDocumentResponse.SerializeToString,
+            ),
+            'GetErasure': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetErasure,
+                    request_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.GetErasureRequest.FromString,
+                    response_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.GetErasureResponse.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListErasuresRequest.FromString,
+                    response_serializer=loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListErasuresResponse.SerializeToString,
             ),
             'PutCollection': grpc.unary_unary_rpc_method_handler(
                     servicer.PutCollection,
@@ -450,6 +502,87 @@ class IngestionService(object):
             '/loopline.ingestion.v1.IngestionService/DeleteDocument',
             loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.DeleteDocumentRequest.SerializeToString,
             loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.DeleteDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.ingestion.v1.IngestionService/EraseDocument',
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.EraseDocumentRequest.SerializeToString,
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.EraseDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.ingestion.v1.IngestionService/GetErasure',
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.GetErasureRequest.SerializeToString,
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.GetErasureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loopline.ingestion.v1.IngestionService/ListErasures',
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListErasuresRequest.SerializeToString,
+            loopline_dot_ingestion_dot_v1_dot_ingestion__service__pb2.ListErasuresResponse.FromString,
             options,
             channel_credentials,
             insecure,

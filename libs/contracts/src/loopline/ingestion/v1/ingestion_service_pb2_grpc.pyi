@@ -121,6 +121,54 @@ _IngestionServiceDeleteDocumentType = typing_extensions.TypeVar(
     ],
 )
 
+_IngestionServiceEraseDocumentType = typing_extensions.TypeVar(
+    '_IngestionServiceEraseDocumentType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentResponse,
+    ],
+)
+
+_IngestionServiceGetErasureType = typing_extensions.TypeVar(
+    '_IngestionServiceGetErasureType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.GetErasureRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.GetErasureResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.GetErasureRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.GetErasureResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.GetErasureRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.GetErasureResponse,
+    ],
+)
+
+_IngestionServiceListErasuresType = typing_extensions.TypeVar(
+    '_IngestionServiceListErasuresType',
+    grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListErasuresRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListErasuresResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListErasuresRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListErasuresResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListErasuresRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListErasuresResponse,
+    ],
+)
+
 _IngestionServicePutCollectionType = typing_extensions.TypeVar(
     '_IngestionServicePutCollectionType',
     grpc.UnaryUnaryMultiCallable[
@@ -249,7 +297,7 @@ _IngestionServiceRemakeDocumentsType = typing_extensions.TypeVar(
     ],
 )
 
-class IngestionServiceStub(typing.Generic[_IngestionServiceSubmitDocumentType, _IngestionServiceGetDocumentType, _IngestionServiceReadDocumentType, _IngestionServiceListDocumentsType, _IngestionServiceWatchDocumentsType, _IngestionServiceDeleteDocumentType, _IngestionServicePutCollectionType, _IngestionServiceGetCollectionType, _IngestionServiceListCollectionsType, _IngestionServiceAddPlanType, _IngestionServiceRetirePlanType, _IngestionServiceListPlansType, _IngestionServiceListExpectedType, _IngestionServiceRemakeDocumentsType]):
+class IngestionServiceStub(typing.Generic[_IngestionServiceSubmitDocumentType, _IngestionServiceGetDocumentType, _IngestionServiceReadDocumentType, _IngestionServiceListDocumentsType, _IngestionServiceWatchDocumentsType, _IngestionServiceDeleteDocumentType, _IngestionServiceEraseDocumentType, _IngestionServiceGetErasureType, _IngestionServiceListErasuresType, _IngestionServicePutCollectionType, _IngestionServiceGetCollectionType, _IngestionServiceListCollectionsType, _IngestionServiceAddPlanType, _IngestionServiceRetirePlanType, _IngestionServiceListPlansType, _IngestionServiceListExpectedType, _IngestionServiceRemakeDocumentsType]):
     """Takes documents in and knows what became of them."""
 
     @typing.overload
@@ -277,6 +325,18 @@ class IngestionServiceStub(typing.Generic[_IngestionServiceSubmitDocumentType, _
         grpc.UnaryUnaryMultiCallable[
             loopline.ingestion.v1.ingestion_service_pb2.DeleteDocumentRequest,
             loopline.ingestion.v1.ingestion_service_pb2.DeleteDocumentResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.GetErasureRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.GetErasureResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.ListErasuresRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.ListErasuresResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             loopline.ingestion.v1.ingestion_service_pb2.PutCollectionRequest,
@@ -339,6 +399,18 @@ class IngestionServiceStub(typing.Generic[_IngestionServiceSubmitDocumentType, _
             loopline.ingestion.v1.ingestion_service_pb2.DeleteDocumentResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.GetErasureRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.GetErasureResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            loopline.ingestion.v1.ingestion_service_pb2.ListErasuresRequest,
+            loopline.ingestion.v1.ingestion_service_pb2.ListErasuresResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             loopline.ingestion.v1.ingestion_service_pb2.PutCollectionRequest,
             loopline.ingestion.v1.ingestion_service_pb2.PutCollectionResponse,
         ],
@@ -391,6 +463,17 @@ class IngestionServiceStub(typing.Generic[_IngestionServiceSubmitDocumentType, _
 
     DeleteDocument: _IngestionServiceDeleteDocumentType
     """Removes a document from every index. Deleting what is deleted answers the same revision."""
+
+    EraseDocument: _IngestionServiceEraseDocumentType
+    """Removes a document from every index, and has every owner of data remove every trace of it; what they did is in the receipt.
+    Erasing what is erased, or being so, answers the same receipt. NOT_FOUND when there is no such document.
+    """
+
+    GetErasure: _IngestionServiceGetErasureType
+    """The receipt of an erasure as it is now: what each owner removed, and who has not answered yet. NOT_FOUND when there is none."""
+
+    ListErasures: _IngestionServiceListErasuresType
+    """The caller's erasures, newest first."""
 
     PutCollection: _IngestionServicePutCollectionType
     """Makes a collection with its plan and settings, or changes its settings. A collection is also made by its first document, with the default plan.
@@ -446,6 +529,18 @@ IngestionServiceAsyncStub: typing_extensions.TypeAlias = IngestionServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         loopline.ingestion.v1.ingestion_service_pb2.DeleteDocumentRequest,
         loopline.ingestion.v1.ingestion_service_pb2.DeleteDocumentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.GetErasureRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.GetErasureResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        loopline.ingestion.v1.ingestion_service_pb2.ListErasuresRequest,
+        loopline.ingestion.v1.ingestion_service_pb2.ListErasuresResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         loopline.ingestion.v1.ingestion_service_pb2.PutCollectionRequest,
@@ -533,6 +628,32 @@ class IngestionServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[loopline.ingestion.v1.ingestion_service_pb2.DeleteDocumentResponse, collections.abc.Awaitable[loopline.ingestion.v1.ingestion_service_pb2.DeleteDocumentResponse]]:
         """Removes a document from every index. Deleting what is deleted answers the same revision."""
+
+    @abc.abstractmethod
+    def EraseDocument(
+        self,
+        request: loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentResponse, collections.abc.Awaitable[loopline.ingestion.v1.ingestion_service_pb2.EraseDocumentResponse]]:
+        """Removes a document from every index, and has every owner of data remove every trace of it; what they did is in the receipt.
+        Erasing what is erased, or being so, answers the same receipt. NOT_FOUND when there is no such document.
+        """
+
+    @abc.abstractmethod
+    def GetErasure(
+        self,
+        request: loopline.ingestion.v1.ingestion_service_pb2.GetErasureRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.ingestion.v1.ingestion_service_pb2.GetErasureResponse, collections.abc.Awaitable[loopline.ingestion.v1.ingestion_service_pb2.GetErasureResponse]]:
+        """The receipt of an erasure as it is now: what each owner removed, and who has not answered yet. NOT_FOUND when there is none."""
+
+    @abc.abstractmethod
+    def ListErasures(
+        self,
+        request: loopline.ingestion.v1.ingestion_service_pb2.ListErasuresRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[loopline.ingestion.v1.ingestion_service_pb2.ListErasuresResponse, collections.abc.Awaitable[loopline.ingestion.v1.ingestion_service_pb2.ListErasuresResponse]]:
+        """The caller's erasures, newest first."""
 
     @abc.abstractmethod
     def PutCollection(
