@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loopline_contracts.channels import CHANNELS, DEAD_LETTER, DEAD_LETTER_STREAM, DURABLES, ERASURES
+from loopline_contracts.channels import CHANNELS, DEAD_LETTER, DEAD_LETTER_STREAM, DOCUMENT_ACCEPTED, DURABLES, ERASURES
 
 DAY_S = 86_400.0
 # A service is ready when a publish there is acknowledged.
 CANARY, CANARY_STREAM = "loopline.canary", "CANARY"
+# Placeholders that move a stream's sequence on; nobody hears them.
+SKIPPED = "loopline.skipped"
 MIB, GIB = 1024**2, 1024**3
 
 
@@ -47,7 +49,9 @@ class Stream:
             return (f"{DEAD_LETTER}.>",)
         facts = (f"{channel.subject}.>" for channel in CHANNELS if channel.stream == self.name)
         replays = (f"{durable.replay_subject}.>" for durable in DURABLES if durable.stream == self.name)
-        return (*facts, *replays)
+        # The one stream whose sequences are revisions: it may have to be moved past what others have seen.
+        skipped = (f"{SKIPPED}.{self.name}",) if self.name == DOCUMENT_ACCEPTED.stream else ()
+        return (*facts, *replays, *skipped)
 
 
 STREAMS: tuple[Stream, ...] = (

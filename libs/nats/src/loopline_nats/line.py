@@ -60,7 +60,7 @@ class Line:
         self._service = service
         self._own = {channel.subject for channel in CHANNELS if channel.owner == service}
         self._broker = NatsBroker(
-            settings.url,
+            settings.url.split(","),
             name=f"loopline-{service}",
             codec=ProtobufCodec(),
             ack_policy=AckPolicy.MANUAL,

@@ -111,3 +111,36 @@ def nats_server(*, sync_always: bool = False, extra: str = "") -> Iterator[NatsS
             yield server
         finally:
             server.stop()
+
+
+@dataclass
+class NatsCluster:
+    """Three servers, by name, that keep every stream three times; any one may be away."""
+
+    servers: dict[str, NatsServer]
+
+    @property
+    def url(self) -> str:
+        """Where clients connect: all of them."""
+        return ",".join(server.url for server in self.servers.values())
+
+
+@contextmanager
+def nats_cluster() -> Iterator[NatsCluster]:
+    """Three servers with stores of their own, removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="loopline-nats-") as folder:
+        ports = {f"n{number}": free_port() for number in (1, 2, 3)}
+        routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ports.values())
+        servers: dict[str, NatsServer] = {}
+        for name, port in ports.items():
+            store = Path(folder) / name
+            store.mkdir()
+            cluster = f"cluster {{ name: loopline, host: 127.0.0.1, port: {port}, routes: [{routes}] }}"
+            servers[name] = NatsServer(store, extra=f"server_name: {name}\n{cluster}\n")
+        try:
+            for server in servers.values():
+                server.start()
+            yield NatsCluster(servers)
+        finally:
+            for server in servers.values():
+                server.stop()
