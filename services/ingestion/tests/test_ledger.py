@@ -9,22 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from loopline.ingestion.v1.events_pb2 import BatchOf
+from loopline.ingestion.v1.events_pb2 import BatchOf, DocumentAccepted
 from loopline.retrieval.v1.events_pb2 import ChunksIndexed
-from loopline_contracts.channels import CHUNKS_INDEXED, DOCUMENT_REJECTED
+from loopline_contracts.channels import CHUNKS_INDEXED, DOCUMENT_ACCEPTED, DOCUMENT_REJECTED, INGESTION_LEDGER
 from loopline_ingestion import facts
 from loopline_ingestion.adapters.history_nats import HistoryNats
 from loopline_ingestion.adapters.ledger_sql import LedgerSql
 from loopline_ingestion.adapters.ledger_tables import METADATA
 from loopline_ingestion.adapters.plans_sql import PlansSql
 from loopline_ingestion.adapters.receipts_sql import ReceiptsSql
+from loopline_ingestion.events import noted
 from loopline_ingestion.model import Collection, Document, Reason, State
 from loopline_ingestion.rebuilding import rebuilt
-from loopline_nats.line import Fact, Line, open_line
+from loopline_nats.line import Delivery, Fact, Line, open_line
 from loopline_runtime.errors import Rejected
 from loopline_testing.fixtures import bus_settings
 from loopline_testing.nats import NatsServer
-from loopline_testing.postgres import differences
+from loopline_testing.postgres import PostgresServer, differences
 
 NOW = datetime.now(UTC)
 DOCUMENT = Document("acme", "d1", "default", "d1.md", "v1", 5, State.ACCEPTED, NOW, NOW, size_bytes=3, upload_id="u1")
@@ -144,3 +145,34 @@ async def test_it_is_rebuilt_from_the_streams(provisioned: NatsServer, line: Lin
         await ledger.accepted(replace(DOCUMENT, revision=10_000))
         with pytest.raises(Rejected, match="ends at"):
             await rebuilt(ingestion, ledger, PlansSql(ledger), ReceiptsSql(ledger.database))
+
+
+async def test_facts_wait_while_postgresql_is_away_and_none_is_lost(
+    provisioned: NatsServer, line: Line, postgres: PostgresServer
+):
+    async with (
+        LedgerSql.opened(postgres.new_database()) as ledger,
+        open_line(bus_settings(provisioned), "ingestion") as ingestion,
+    ):
+
+        @ingestion.hears(INGESTION_LEDGER, probe=ledger.ready)
+        async def note(event: DocumentAccepted, delivery: Delivery) -> None:
+            await noted(ledger, event, delivery)
+
+        async def accept(numbers: range) -> None:
+            for number in numbers:
+                body = DocumentAccepted(document_id=f"d{number}", collection="default", source=f"{number}.md")
+                await ingestion.say(Fact(DOCUMENT_ACCEPTED, body, f"d{number}", "acme", f"d{number}"))
+
+        await ingestion.start()
+        await accept(range(20))
+        await asyncio.to_thread(postgres.kill)
+        await accept(range(20, 40))
+        async with asyncio.timeout(20):
+            while ingestion.parked() != ["ingestion-ledger"]:
+                await asyncio.sleep(0.05)
+        await asyncio.to_thread(postgres.start)
+        async with asyncio.timeout(30):
+            while len(await ledger.documents("acme", "", [], "", "", 100)) < 40:
+                await asyncio.sleep(0.1)
+        assert (await line.jetstream.stream_info("DEAD_LETTER")).state.messages == 0

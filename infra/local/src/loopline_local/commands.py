@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loopline_local import control, models, weaviate
+from loopline_local import certificates, control, models, weaviate
 from loopline_local.parts import Options
 from loopline_local.settings import home_of, models_of
 from loopline_runtime.errors import LooplineError
 
 app = typer.Typer()
+app.add_typer(certificates.app, name="certs")
 Home = Annotated[Path | None, typer.Option(help="The line's folder; default: LOOPLINE_HOME or ~/.loopline")]
 
 

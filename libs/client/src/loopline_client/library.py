@@ -285,7 +285,9 @@ class Loopline:
                 raise Unavailable(
                     f"the address of {service} is not known: set LOOPLINE_{service.upper()}", reason="NO_LINE"
                 )
-            self._channels[service] = connect(target, key=self._profile.key, timeout_s=self._timeout_s)
+            self._channels[service] = connect(
+                target, key=self._profile.key, timeout_s=self._timeout_s, tls=Tls(ca=self._profile.ca)
+            )
         return self._channels[service]
 
     @property

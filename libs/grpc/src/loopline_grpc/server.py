@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection
 
 from loopline_grpc.access import demand_keys_beyond_loopback
 from loopline_grpc.bounds import Bounds
+from loopline_grpc.certificates import of_door
 from loopline_grpc.health import Health, ReadyCheck, checking
 from loopline_grpc.measures import at_rest
 from loopline_grpc.methods import methods_of
@@ -78,7 +79,14 @@ async def serving(
     reflect([*names, HEALTH, reflection.SERVICE_NAME], server)
     port = _bind(server, settings)
     await server.start()
-    log.info("door open", host=settings.host, port=port, services=names, access="keys" if keys else "open")
+    log.info(
+        "door open",
+        host=settings.host,
+        port=port,
+        services=names,
+        access="keys" if keys else "open",
+        tls=settings.tls.used,
+    )
     try:
         async with checking(health, checks):
             yield Serving(port=port, health=health)
@@ -92,7 +100,10 @@ async def serving(
 
 def _bind(server: grpc.aio.Server, settings: Grpc) -> int:
     host = f"[{settings.host}]" if ":" in settings.host.strip("[]") else settings.host
+    credentials = of_door(settings.tls) if settings.tls.used else None
     try:
+        if credentials:
+            return server.add_secure_port(f"{host}:{settings.port}", credentials)
         return server.add_insecure_port(f"{host}:{settings.port}")
     except RuntimeError as error:
         raise Unavailable(f"GRPC__PORT {settings.port} on {settings.host} cannot be opened: it is taken") from error

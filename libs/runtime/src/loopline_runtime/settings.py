@@ -41,6 +41,8 @@ class Grpc(Group):
     max_message_bytes: int = 4 * 1024 * 1024
     # Deadline given to unary calls that come without one.
     default_deadline_s: float = 30.0
+    # GRPC__TLS__CERTIFICATE and GRPC__TLS__KEY: what the door shows; GRPC__TLS__CA: callers must show one signed by it.
+    tls: Tls = Tls()
 
 
 class Access(Group):
@@ -68,5 +70,7 @@ class ServiceSettings(BaseSettings):
 
     nats: Nats = Nats()
     grpc: Grpc = Grpc()
+    # How other services are called: PEERS__CA, and for mTLS PEERS__CERTIFICATE and PEERS__KEY.
+    peers: Tls = Tls()
     access: Access = Access()
     telemetry: Telemetry = Telemetry()

@@ -29,6 +29,12 @@ class Tls(BaseModel):
         """Whether anything is set."""
         return bool(self.ca or self.certificate)
 
+    def stamp(self) -> tuple[int, ...]:
+        """Changes when a file does; 0 for one that is not there."""
+        return tuple(
+            path.stat().st_mtime_ns if path and path.exists() else 0 for path in (self.ca, self.certificate, self.key)
+        )
+
     def read(self, name: str) -> bytes | None:
         """One of the files, or None when it is not set. Unavailable when it cannot be read."""
         path: Path | None = getattr(self, name)

@@ -94,7 +94,9 @@ async def serve() -> None:
             database = await enter(Database.opened(settings.scores.url, MIGRATIONS))
             line = await enter(open_line(settings.nats, "evaluation"))
             keys = await enter(KeyRing.watching(line))
-            channel = await enter(connect(settings.targets.embedding, key=key, timeout_s=settings.targets.timeout_s))
+            channel = await enter(
+                connect(settings.targets.embedding, key=key, timeout_s=settings.targets.timeout_s, tls=settings.peers)
+            )
             answers, budget, embedder = AnswersSql(database), BudgetSql(database), EmbedderGrpc(channel)
             judges = await enter(judging(settings, budget, embedder))
             own = await enter(functions(settings.metrics))

@@ -54,8 +54,8 @@ async def serve() -> None:
             RecordsSql.opened(settings.answers.url) as records,
             open_line(settings.nats, "generation") as line,
             KeyRing.watching(line) as keys,
-            connect(targets.retrieval, key=key, timeout_s=targets.timeout_s) as retrieval,
-            connect(targets.embedding, key=key, timeout_s=targets.timeout_s) as embedding,
+            connect(targets.retrieval, key=key, timeout_s=targets.timeout_s, tls=settings.peers) as retrieval,
+            connect(targets.embedding, key=key, timeout_s=targets.timeout_s, tls=settings.peers) as embedding,
         ):
             answering = Answering(
                 SearcherGrpc(retrieval), EmbedderGrpc(embedding), chat, prompts, records, spool, settings.policy()

@@ -53,8 +53,8 @@ async def serve() -> None:
             open_line(settings.nats, "monitoring") as line,
             KeyRing.watching(line) as keys,
             HttpReceiver.opened(policy.webhooks) as hooks,
-            connect(targets.generation, key=key, timeout_s=targets.timeout_s) as generation,
-            connect(targets.embedding, key=key, timeout_s=targets.timeout_s) as embedding,
+            connect(targets.generation, key=key, timeout_s=targets.timeout_s, tls=settings.peers) as generation,
+            connect(targets.embedding, key=key, timeout_s=targets.timeout_s, tls=settings.peers) as embedding,
         ):
             monitor = Monitor(Watching(policy), state, settings.state.every_s)
             places = await monitor.begin(reader.name for reader in events.opened(line))

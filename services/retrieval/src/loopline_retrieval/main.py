@@ -51,7 +51,9 @@ async def serve() -> None:
             opened(settings) as store,
             open_line(settings.nats, "retrieval") as line,
             KeyRing.watching(line) as keys,
-            connect(settings.embedding.target, key=key, timeout_s=settings.embedding.timeout_s) as embedding,
+            connect(
+                settings.embedding.target, key=key, timeout_s=settings.embedding.timeout_s, tls=settings.peers
+            ) as embedding,
         ):
             versions = ServingKv(line)
             questions = QuestionsGrpc(embedding)

@@ -1,0 +1,31 @@
+"""What `loopline certs dev` makes opens a door with mTLS."""
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from loopline.embedding.v1 import embedding_service_pb2_grpc
+from loopline_grpc.client import connect
+from loopline_grpc.server import Door, serving
+from loopline_local.certificates import app as certs
+from loopline_runtime.settings import Grpc
+from loopline_runtime.tls import Tls
+
+
+async def test_the_files_open_a_door_with_mtls(tmp_path: Path):
+    done = CliRunner().invoke(certs, ["dev", "--into", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "PEERS__CA=" in done.output
+    assert (tmp_path / "door.key").stat().st_mode & 0o077 == 0
+    ca = tmp_path / "ca.pem"
+    door, caller = (
+        Tls(ca=ca, certificate=tmp_path / f"{name}.pem", key=tmp_path / f"{name}.key") for name in ("door", "caller")
+    )
+    name = "loopline.embedding.v1.EmbeddingService"
+    servicer = embedding_service_pb2_grpc.EmbeddingServiceServicer()
+    added = Door(embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server, servicer, name)
+    async with (
+        serving(Grpc(port=0, tls=door, grace_s=0), keys=None, doors=[added]) as opened,
+        connect(f"127.0.0.1:{opened.port}", tls=caller) as channel,
+    ):
+        await channel.channel_ready()
