@@ -31,7 +31,7 @@ class SamplingSettings(Group):
     # As JSON, by tenant or tenant/collection.
     rates: dict[str, float] = Field(default_factory=dict)
     slow_ms: float = 20_000.0
-    low_retrieval: float = 0.4
+    low_retrieval: float = 0.3
 
 
 class Judge(Group):

@@ -18,7 +18,7 @@ class Sampling:
     base_rate: float = 0.1
     rates: Mapping[str, float] = field(default_factory=dict)
     slow_ms: float = 20_000.0
-    low_retrieval: float = 0.4
+    low_retrieval: float = 0.3
 
     def decide(self, answer: Answer, scores: Sequence[Score]) -> Judging:
         """What is done with an answer that just ended."""

@@ -8,7 +8,7 @@ from loopline_evaluation.app.metrics.case import Case, Measured, Metric
 from loopline_evaluation.model import Evidence
 
 # Fewer letters do not tell; scripts without spaces say more with each.
-LETTERS, WIDE_LETTERS, SURE = 24, 8, 0.9
+LETTERS, WIDE_LETTERS, SURE = 24, 8, 0.7
 
 
 def _match(case: Case) -> Measured | None:

@@ -11,12 +11,13 @@ from loopline_evaluation.app import text
 from loopline_evaluation.app.metrics.case import Case, Measured, Metric, Vector
 from loopline_evaluation.app.metrics.support import best_support
 from loopline_evaluation.app.text import Sentence
-from loopline_evaluation.model import Evidence, Scale
+from loopline_evaluation.model import Evidence, Outcome, Scale
 
 # From here on words have found the place; below, so many sentences are looked at.
 TELLING_SHARE, MOST_LOOKED_AT, MOST_SENTENCES, MOST_CHARACTERS = 0.3, 6, 8, 400
 MEANS_THE_SAME = 0.6
-BEST = 3
+# Fewer telling words have no meaning of their own to compare: "It is Paris." is near to nothing.
+LEAST_WORDS = 5
 _COSINE = Scale(-1.0, 1.0)
 
 
@@ -35,7 +36,7 @@ class _Pair:
 
 def texts_of(case: Case) -> list[str]:
     """What must be embedded before `meaning` metrics can be measured."""
-    if case.refuses or not case.sentences:
+    if case.refuses or not case.sentences or case.answer.outcome is not Outcome.COMPLETED:
         return []
     pairs = [pair for pair in _pairs(case) if pair.said != pair.source]
     wanted = [_asked(case), _answered(case), *(side for pair in pairs for side in (pair.said, pair.source))]
@@ -59,14 +60,21 @@ def _support(case: Case) -> Measured | None:
 
 
 def _similarity(case: Case) -> Measured | None:
-    if not case.sentences:
+    if not _tells(case.answer.text):
         return None
     return float(case.vectors[_asked(case)] @ case.vectors[_answered(case)]), ()
 
 
 def _relevance(case: Case) -> Measured | None:
-    cosines = sorted((passage.cosine for passage in case.answer.passages if passage.cosine), reverse=True)[:BEST]
-    return (sum(cosines) / len(cosines), ()) if cosines else None
+    cosines = [passage.cosine for passage in case.answer.passages]
+    if not any(cosines):
+        return None
+    best = cosines.index(max(cosines)) + 1
+    return cosines[best - 1], (Evidence(0, best, case.document(best), "is nearest to the question"),)
+
+
+def _tells(said: str) -> bool:
+    return len(text.words(text.plain(said))) >= LEAST_WORDS
 
 
 def _asked(case: Case) -> str:
@@ -81,6 +89,8 @@ def _pairs(case: Case) -> Iterator[_Pair]:
     whole = {number: text.plain(passage.text) for number, passage in enumerate(case.answer.passages, 1)}
     for place, sentence in enumerate(case.sentences[:MOST_SENTENCES], 1):
         said = text.plain(sentence.text)[:MOST_CHARACTERS]
+        if not _tells(said):
+            continue
         cited = [number for number in sentence.cites or whole if number in whole]
         verbatim = next((number for number in cited if said.strip('"') in whole[number]), None)
         if verbatim is not None:
