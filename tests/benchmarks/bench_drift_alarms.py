@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from drift_streams import NUMERIC, Stream, still
 from interleaved import report
 from numpy.typing import NDArray
 from questions import DATA
@@ -23,6 +22,9 @@ from loopline_embedding.adapters.onnx import load
 from loopline_monitoring.detection import Kind, Promise, Sequential, Severity, Sketch, Value, compare
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "services/monitoring/tests/detection"))
+from streams import NUMERIC, Stream, still  # noqa: E402
+
 MINUTE, WEEK, WINDOW = 60.0, 10_080, 240
 BUDGET = 10.0
 

@@ -29,6 +29,16 @@ class Watched:
         self.baseline, self.window = baseline, Sketch.empty(baseline.kind, like=baseline)
         self.sequential = Sequential.against(baseline)
 
+    def to_bytes(self) -> tuple[bytes, bytes, bytes]:
+        return self.baseline.to_bytes(), self.window.to_bytes(), self.sequential.to_bytes()
+
+    @classmethod
+    def of(cls, data: tuple[bytes, bytes, bytes]) -> "Watched":
+        made = cls.__new__(cls)
+        made.baseline, made.window = (Sketch.from_bytes(part) for part in data[:2])
+        made.sequential = Sequential.from_bytes(data[2])
+        return made
+
     def add(self, value: Value, at: float, about: str) -> None:
         self.window.add(value, at, about)
         self.sequential.add(value, at, about)
@@ -62,17 +72,16 @@ def baselines(seed: int, length: int = 1500) -> list[Sketch]:
 
 def memory(slices: int, signals: int) -> None:
     """In a process of its own: everything full, then what the process holds."""
-    prototypes = [sketch.to_bytes() for sketch in baselines(1)]
-    events = values(2, WINDOW - 1)
-    kept: list[list[Watched]] = []
-    for number in range(slices):
-        row = [Watched(Sketch.from_bytes(data)) for data in prototypes[-signals:]]
-        for at, event in enumerate(events):
-            about = f"answer-{number}-{at}-0123456789abcdef"
-            for watched, value in zip(row, event[-signals:], strict=True):
-                watched.add(value, 2000.0 + at, about)
-        kept.append(row)
+    # Each signal in its own memory, as after a restart: its baseline and a window that is nearly full, as bytes.
+    prototypes = []
+    for sketch, column in zip(baselines(1)[-signals:], zip(*values(2, WINDOW - 1), strict=True), strict=False):
+        watched = Watched(sketch)
+        for at, value in enumerate(column):
+            watched.add(value, 2000.0 + at, f"answer-{at}-0123456789abcdef01234567")
+        prototypes.append(watched.to_bytes())
+    kept = [[Watched.of(data) for data in prototypes] for _ in range(slices)]
     gc.collect()
+    assert len(kept) == slices
     sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}\n")
 
 

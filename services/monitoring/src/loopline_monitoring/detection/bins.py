@@ -1,6 +1,6 @@
 """A baseline cut into few bins, so that numbers, names and vectors are bet upon in one way.
 
-Numbers: up to 16 bins of equal share, or one per value where there are few values, and one below and one above all that was seen. Names: the
+Numbers: up to 14 bins of equal share, or one per value where there are few values, and one below and one above all that was seen. Names: the
 frequent ones, the rare, the new; or groups of names where there are too many. Vectors: topic and ring of distance. Then always: missing, odd.
 """
 
@@ -16,7 +16,7 @@ from loopline_monitoring.detection.kinds import Flaw, Kind, Value, clean
 from loopline_monitoring.detection.sketch import Sketch, single
 from loopline_monitoring.detection.topics import RINGS, Topics
 
-_CUTS: Final = 16
+_CUTS: Final = 14
 _NAMED: Final = 12
 
 
@@ -115,6 +115,11 @@ def _cut(baseline: Sketch) -> tuple[list[float], list[float]]:
     sample: NDArray[np.float64] = np.sort(baseline.sample())
     if not sample.size:
         return [0.0, float(np.nextafter(np.float32(0.0), np.float32(1.0)))], [0.0, 0.0, 0.0]
+    if baseline.two_valued:
+        ones = baseline.count * (baseline.mean - baseline.low) / (baseline.high - baseline.low)
+        middle = (baseline.low + baseline.high) / 2
+        edges = [baseline.low, middle, float(np.nextafter(np.float32(baseline.high), np.float32(np.inf)))]
+        return edges, [0.0, baseline.count - ones, ones, 0.0]
     distinct = np.unique(sample)
     if distinct.size <= _CUTS:
         inner = (distinct[1:] + distinct[:-1]) / 2

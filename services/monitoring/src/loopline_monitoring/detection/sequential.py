@@ -24,7 +24,7 @@ WEEK_S: Final = 7 * 86400.0
 _LONGEST_S: Final = 3600.0
 RECENT: Final = 128
 # Of the last so many the ids are kept too.
-NAMED: Final = 48
+NAMED: Final = 32
 _TICKS: Final = 8
 _LATEST: Final = 2**32 - 1
 CEILING: Final = 1e12
@@ -48,7 +48,7 @@ def _parts(bets: int) -> NDArray[np.float64]:
 class Sequential:
     """One signal against one baseline, for as long as that holds.
 
-    Keeps the last 128 values' bins and times, and the last 48 ids, to say since when, how and where values changed.
+    Keeps the last 128 values' bins and times, and the last 32 ids, to say since when, how and where values changed.
     """
 
     __slots__ = (

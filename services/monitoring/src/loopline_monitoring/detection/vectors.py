@@ -46,7 +46,7 @@ def narrowed(vector: Vector) -> Vector:
 class Rows:
     """The sampled vectors, and the id each came with."""
 
-    PLACES: ClassVar[int] = 192
+    PLACES: ClassVar[int] = 160
     __slots__ = ("abouts", "rows", "width")
 
     def __init__(self) -> None:

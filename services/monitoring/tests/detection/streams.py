@@ -1,4 +1,4 @@
-"""Streams without drift, and with a planted one, that the drift benchmarks share; seeded."""
+"""Streams without drift, and with a planted one, that tests and benchmarks share; seeded."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -87,7 +87,8 @@ def still(family: str, seed: int, before: int, after: int, vectors: NDArray[np.f
     if family == "names":
         values, kind = _names(rng, before + after), Kind.CATEGORICAL
     elif family == "embeddings":
-        assert vectors is not None
+        if vectors is None:
+            raise ValueError("embeddings are drawn from vectors: give some")
         values, kind = list(vectors[rng.integers(0, len(vectors), before + after)]), Kind.VECTOR
     else:
         values = list(NUMERIC[family](rng, before + after).tolist())
