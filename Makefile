@@ -1,7 +1,7 @@
 # Loopline. `make` or `make help` says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typecheck proto bench up down doctor clean setup lock models weaviate k8s-tools k8s-test k8s-schemas
+.PHONY: help demo test lint typecheck proto bench up down doctor clean setup lock models weaviate k8s-tools k8s-test k8s-schemas images images-test
 
 CACHE := .cache
 VENV := .venv
@@ -85,6 +85,14 @@ k8s-tools: setup ## build the control plane, KEDA, promtool and skaffold that `m
 
 k8s-test: k8s-tools ## the manifests on a real control plane: scaling, drains, outages, planted mistakes
 	@$(BIN)/python -m pytest -q -s infra/k8s/tests infra/k8s/cluster
+
+images: ## build every service's image and the small model server's, with the Docker engine that `docker` reaches
+	@for service in $(SERVICES); do \
+	  DOCKER_BUILDKIT=1 docker build $(DOCKER_FLAGS) -f infra/docker/Dockerfile --build-arg SERVICE=$$service -t loopline/$$service . || exit 1; done
+	@DOCKER_BUILDKIT=1 docker build $(DOCKER_FLAGS) -f infra/docker/Dockerfile --target model-server -t loopline/model-server .
+
+images-test: setup images ## the line in containers: read-only, as nobody, gone with its last word
+	@$(BIN)/python -m pytest -q -s infra/docker/tests
 
 k8s-schemas: setup ## write the schemas of custom resources anew, from their Go modules
 	@$(BIN)/python -m loopline_k8s.schemas

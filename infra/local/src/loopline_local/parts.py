@@ -95,7 +95,11 @@ def services(options: Options, ports: dict[str, int], service_key: str, store_ke
     folder, data = options.models / "all-MiniLM-L6-v2", options.data
     target = {name: f"127.0.0.1:{ports[name]}" for name in SERVICES}
     own: dict[str, dict[str, str]] = {
-        "embedding": {"MODEL__PATH": str(folder), "MODEL__CACHE": str(options.models / "graphs")},
+        "embedding": {
+            "MODEL__PATH": str(folder),
+            "MODEL__CACHE": str(options.models / "graphs"),
+            "ORT_DISABLE_TELEMETRY": "1",
+        },
         "retrieval": {**_index(options, ports, store_key), "EMBEDDING__TARGET": target["embedding"]},
         "ingestion": {
             "LEDGER__URL": f"sqlite:///{data / 'ledger.db'}",

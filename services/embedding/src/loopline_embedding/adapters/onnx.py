@@ -53,6 +53,8 @@ def load(folder: Path, cache: Path) -> OnnxEmbedder:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(MOST_TOKENS)
     tokenizer.enable_padding()
+    # On by default since 1.32, on Linux too.
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     # Threads bring more than one wide call, and leave a core to a question while a batch is worked.
     options.intra_op_num_threads = 1
