@@ -142,9 +142,6 @@ async def test_it_is_rebuilt_from_the_streams(provisioned: NatsServer, line: Lin
         assert [d.state for d in found] == [State.ACCEPTED, State.DELETED, State.REJECTED, State.INDEXED]
         assert (await ledger.collections("acme"))[0].name == "default"
         await rebuilt(ingestion, ledger, PlansSql(ledger), ReceiptsSql(ledger.database))
-        await ledger.accepted(replace(DOCUMENT, revision=10_000))
-        with pytest.raises(Rejected, match="ends at"):
-            await rebuilt(ingestion, ledger, PlansSql(ledger), ReceiptsSql(ledger.database))
 
 
 async def test_facts_wait_while_postgresql_is_away_and_none_is_lost(
@@ -176,3 +173,22 @@ async def test_facts_wait_while_postgresql_is_away_and_none_is_lost(
             while len(await ledger.documents("acme", "", [], "", "", 100)) < 40:
                 await asyncio.sleep(0.1)
         assert (await line.jetstream.stream_info("DEAD_LETTER")).state.messages == 0
+
+
+async def test_a_stream_that_was_restored_or_made_anew_is_moved_past_the_ledger(
+    provisioned: NatsServer, line: Line, ledger: LedgerSql, caplog: pytest.LogCaptureFixture
+):
+    async with open_line(bus_settings(provisioned), "ingestion") as ingestion:
+        history = HistoryNats(ingestion)
+        stores = (ledger, PlansSql(ledger), ReceiptsSql(ledger.database))
+        await ledger.accepted(replace(DOCUMENT, revision=300))
+        await rebuilt(ingestion, *stores)  # made anew: it is empty
+        assert await history.accept(replace(DOCUMENT, document_id="d1"), after=0) == 301
+        await ledger.accepted(replace(DOCUMENT, revision=900))
+        await rebuilt(ingestion, *stores)  # restored: it holds what was there before
+        assert "the ledger has seen revision 900, but stream INGESTION ended at 301" in caplog.text
+        assert await history.last("acme", "d1") is not None
+        assert await history.accept(replace(DOCUMENT, document_id="d2"), after=0) == 901
+        await ledger.accepted(replace(DOCUMENT, revision=10_000_000))
+        with pytest.raises(Rejected, match="is this its server"):
+            await rebuilt(ingestion, *stores)

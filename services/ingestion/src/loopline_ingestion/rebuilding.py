@@ -1,4 +1,4 @@
-"""The ledger is made again from the streams when it is empty; it must never be ahead of them."""
+"""The ledger is made again from the streams when it is empty; the stream of facts is never behind it."""
 
 from collections.abc import AsyncIterator
 
@@ -13,22 +13,18 @@ from loopline_nats.envelope import Delivery, received
 from loopline_nats.foreign import translated
 from loopline_nats.holding import every
 from loopline_nats.line import Line
-from loopline_runtime.errors import Invalid, Rejected
+from loopline_nats.moving import move_past
+from loopline_runtime.errors import Invalid
 
 log = structlog.get_logger(__name__)
 
 
 async def rebuilt(line: Line, ledger: Ledger, plans: Plans, receipts: Receipts) -> None:
-    """Fills an empty ledger; Rejected when it knows more than the stream, which then was restored or made anew."""
+    """Fills an empty ledger. When it knows more than the stream, which then was restored or made anew, the stream is moved past it."""
+    highest = await ledger.highest_revision()
+    await move_past(line, DOCUMENT_ACCEPTED.stream, highest, "the ledger")
     with translated("stream INGESTION"):
         state = (await line.jetstream.stream_info(DOCUMENT_ACCEPTED.stream)).state
-    highest = await ledger.highest_revision()
-    if highest > state.last_seq:
-        raise Rejected(
-            f"the ledger has seen revision {highest}, but stream INGESTION ends at {state.last_seq}: it was restored or made anew. "
-            f"Move it on with `nats stream purge INGESTION --seq {highest + 1}`, or drop the ledger to rebuild it",
-            reason="STREAM_BEHIND",
-        )
     if highest or not state.messages:
         return
     log.info("the ledger is empty and is rebuilt", facts=state.messages)

@@ -15,7 +15,7 @@ from loopline_retrieval.adapters.questions_grpc import QuestionsGrpc
 from loopline_retrieval.adapters.reranker_sentences import SentenceReranker
 from loopline_retrieval.adapters.serving_kv import ServingKv
 from loopline_retrieval.app import Comparing, Indexing, Searching, Switching
-from loopline_retrieval.erasing import look_again
+from loopline_retrieval.erasing import keep_looking, look_again
 from loopline_retrieval.ports import Store
 from loopline_retrieval.rpc import RetrievalRpc
 from loopline_retrieval.served import Served
@@ -65,7 +65,7 @@ async def serve() -> None:
             switching = Switching(store, knowledge, versions, Comparing(store, searching), switched.tell)
             indexing = Indexing(store, knowledge, versions)
             events.bind(line, indexing, switching, store)
-            await look_again(line, indexing)
+            looked = await look_again(line, store, indexing)
             telemetry.liveness(line.ailment)
             rpc = RetrievalRpc(searching, switching, served.note)
             door = Door(add_RetrievalServiceServicer_to_server, rpc, SERVICE)
@@ -73,6 +73,7 @@ async def serve() -> None:
             ring = keys if settings.access.mode == "keys" else None
             async with (
                 background(served.say(), name="served"),
+                background(keep_looking(looked, line, store, indexing), name="look again"),
                 background(switched.keep_telling(), name="switched"),
                 serving(settings.grpc, keys=ring, doors=[door], ready=ready),
             ):

@@ -27,6 +27,10 @@ class Store(Protocol):
         """Removes a revision that was superseded before it was shown; one that is shown stays."""
         ...
 
+    async def highest(self) -> int:
+        """The highest revision in any space; 0 when there is nothing."""
+        ...
+
     async def left(self, space: Space, document: str, up_to: int) -> int:
         """How many chunks there are of revisions up to one, shown or not."""
         ...

@@ -97,7 +97,8 @@ async def _following(db: AsyncConnection, tenant: str, records: Sequence[Record]
     told = [record.text for record in records if len(record.text) >= TELLING]
     found: list[Record] = []
     for part in (told[start : start + AT_ONCE] for start in range(0, len(told), AT_ONCE)):
-        found += await _records(db, and_(since, or_(*(_holds(text) for text in part))))
+        candidates = await _records(db, and_(since, or_(*(_holds(text) for text in part))))
+        found += [r for r in candidates if any(text in said.content for said in r.prompt for text in part)]
     if conversations:
         inside = or_(*(_holds(f'"conversation_id": {json.dumps(name)}', whole=True) for name in sorted(conversations)))
         found += [r for r in await _records(db, and_(since, inside)) if r.conversation_id in conversations]

@@ -116,6 +116,10 @@ class SqliteSpace:
         with self._transaction() as db:
             self._delete(db, "document = ? and revision = ? and not shown", (document, revision))
 
+    def highest(self) -> int:
+        """The highest revision; 0 when there is none."""
+        return int(self._read("select coalesce(max(revision), 0) from revision", [])[0][0])
+
     def left(self, document: str, up_to: int) -> int:
         """How many chunks of revisions up to one."""
         query = "select count(*) from chunk where document = ? and revision <= ?"

@@ -64,6 +64,11 @@ class SqliteStore:
         """See the port."""
         await self._in(space, lambda found: found.drop(document, revision), None)
 
+    async def highest(self) -> int:
+        """See the port."""
+        names = [path.relative_to(self._folder).with_suffix("").parts for path in self._folder.glob("*/*/*.db")]
+        return max([await self._in(Space(*name), lambda found: found.highest(), 0) for name in names], default=0)
+
     async def left(self, space: Space, document: str, up_to: int) -> int:
         """See the port."""
         return await self._in(space, lambda found: found.left(document, up_to), 0)

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from weaviate import WeaviateAsyncClient
 from weaviate.classes.query import Filter as Where
+from weaviate.classes.query import Metrics
 from weaviate.exceptions import WeaviateQueryError
 
 from loopline_retrieval.adapters import weaviate_schema as schema
@@ -74,8 +76,27 @@ async def _objects(found: Found, after: uuid.UUID, properties: list[str], readin
         after = page[-1].uuid
 
 
-async def left_in(found: Found, document: str, up_to: int) -> int:
+async def left_in(found: Found | None, document: str, up_to: int, reading: Reading) -> int:
     """How many passages of a document's revisions up to one."""
+    if found is None:
+        return 0
     older = passages_of(document) & Where.by_property("revision").less_or_equal(up_to)
-    counted = await found.aggregate.over_all(filters=older, total_count=True)
-    return counted.total_count or 0
+    async with reading():
+        return (await found.aggregate.over_all(filters=older, total_count=True)).total_count or 0
+
+
+async def highest_in(client: WeaviateAsyncClient, prefix: str, reading: Reading) -> int:
+    """The highest revision of all spaces."""
+    highest = 0
+    async with reading():
+        names = [name for name in await client.collections.list_all() if name.startswith(f"{prefix}_")]
+    for name in names:
+        async with reading():
+            collection = client.collections.use(name)
+            tenants = await collection.tenants.get()
+        for tenant in tenants:
+            async with reading():
+                metrics = Metrics("revision").integer(maximum=True)
+                told = await collection.with_tenant(tenant).aggregate.over_all(return_metrics=metrics)
+                highest = max(highest, int(getattr(told.properties.get("revision"), "maximum", 0) or 0))
+    return highest

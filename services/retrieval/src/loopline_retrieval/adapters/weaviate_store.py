@@ -35,7 +35,7 @@ from loopline_retrieval.adapters.weaviate_objects import (
     readers_said,
     row_of,
 )
-from loopline_retrieval.adapters.weaviate_scan import held_in, left_in, rows_drawn
+from loopline_retrieval.adapters.weaviate_scan import held_in, highest_in, left_in, rows_drawn
 from loopline_retrieval.filters import Filter
 from loopline_retrieval.model import Batch, Chunk, Disk, Hit, Passage, Row, Space, Vector
 from loopline_retrieval.settings import Weaviate
@@ -105,7 +105,11 @@ class WeaviateStore:
 
     async def remove(self, space: Space, document: str, up_to: int) -> None:
         """See the port."""
-        await self._delete(space, of_document(document) & Where.by_property("revision").less_or_equal(up_to))
+        found = await self._found(space)
+        if found is not None:
+            async with self._writing():
+                older = of_document(document) & Where.by_property("revision").less_or_equal(up_to)
+                await self._deleted(found, older)
 
     async def drop(self, space: Space, document: str, revision: int) -> None:
         """See the port."""
@@ -124,11 +128,13 @@ class WeaviateStore:
                 await found.tenants.remove([schema.tenant_name(space)])
             self._places.pop(space, None)
 
+    async def highest(self) -> int:
+        """See the port."""
+        return await highest_in(await self._connected(), self._settings.prefix, self._reading)
+
     async def left(self, space: Space, document: str, up_to: int) -> int:
         """See the port."""
-        found = await self._found(space)
-        async with self._reading():
-            return await left_in(found, document, up_to) if found else 0
+        return await left_in(await self._found(space), document, up_to, self._reading)
 
     async def erase(self, space: Space, document: str, up_to: int) -> Disk:
         """See the port: nothing finds it any more, but Weaviate rewrites its log when it likes."""
@@ -262,12 +268,6 @@ class WeaviateStore:
                 self._places.pop(space, None)
                 return nothing
 
-    async def _delete(self, space: Space, where: _Filters) -> None:
-        found = await self._found(space)
-        if found is not None:
-            async with self._writing():
-                await self._deleted(found, where)
-
     async def _deleted(self, found: Found, where: _Filters) -> None:
         """All that match; one call removes at most 10,000."""
         while True:
@@ -278,8 +278,8 @@ class WeaviateStore:
                 return
 
     async def _unstage(self, found: Found, document: str, revision: int) -> None:
-        mine = passages_of(document) & Where.by_property("revision").equal(revision)
-        staged = mine & Where.by_property("staged").equal(True)
+        staged = passages_of(document) & Where.by_property("revision").equal(revision)
+        staged &= Where.by_property("staged").equal(True)
         while page := await ids_of(found, staged, 0):
             await changed(found, page, {"staged": False})
 
