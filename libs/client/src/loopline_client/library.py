@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 
+from loopline.embedding.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from loopline.generation.v1 import events_pb2 as generation
 from loopline.generation.v1 import generation_service_pb2 as answers
 from loopline.generation.v1.generation_service_pb2_grpc import GenerationServiceStub
@@ -25,6 +26,7 @@ from loopline.retrieval.v1.retrieval_service_pb2_grpc import RetrievalServiceStu
 from loopline_client import receipts, results
 from loopline_client.annotation import Annotation
 from loopline_client.evaluation import Evaluation
+from loopline_client.indexes import Indexes
 from loopline_client.monitoring import Monitoring
 from loopline_client.receipts import Receipt
 from loopline_client.results import Answer, Collection, Document, Passage, Step, Submitted
@@ -256,6 +258,11 @@ class Loopline:
     def monitoring(self) -> Monitoring:
         """What differs from what was agreed as normal; predictions of models of one's own."""
         return Monitoring(self._channel)
+
+    @property
+    def indexes(self) -> Indexes:
+        """Index versions: build, compare, switch, roll back, drop, verify, repair."""
+        return Indexes(self._ingestion, self._retrieval, EmbeddingServiceStub(self._channel("embedding")))
 
     async def bus(self, user: str = "") -> Line:
         """The bus, for the operator or the user whose credentials these are. Unavailable when it is not known or away."""

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from loopline_grpc.client import calling, connect
 from loopline_runtime.errors import LooplineError, Unavailable
 
 UP_WITHIN_S = 180
+LOOPLINE = Path(sys.executable).with_name("loopline")
 SETTLED = {
     DocumentState.DOCUMENT_STATE_INDEXED,
     DocumentState.DOCUMENT_STATE_REJECTED,
@@ -43,10 +44,14 @@ class LocalLine:
 
     home: Path
 
-    def command(self, *words: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *words: str, check: bool = True, environment: Mapping[str, str] | None = None, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Runs `loopline WORDS` against this line and returns what it said."""
+        variables = {"LOOPLINE_HOME": str(self.home), **(environment or {})}
+        command = [*(f"{name}={value}" for name, value in variables.items()), str(LOOPLINE), *words]
         return subprocess.run(  # noqa: S603
-            ["/usr/bin/env", f"LOOPLINE_HOME={self.home}", str(Path(sys.executable).with_name("loopline")), *words],
+            ["/usr/bin/env", *command],
             capture_output=True,
             text=True,
             timeout=UP_WITHIN_S,
@@ -54,9 +59,9 @@ class LocalLine:
             **options,
         )
 
-    def up(self, *options: str) -> None:
-        """Starts it and waits until every service is ready."""
-        done = self.command("up", *options, check=False)
+    def up(self, *options: str, **environment: str) -> None:
+        """Starts it, with these variables for its services, and waits until every one is ready."""
+        done = self.command("up", *options, check=False, environment=environment)
         if done.returncode:
             raise Unavailable(f"the line did not start: {done.stdout}{done.stderr}")
 

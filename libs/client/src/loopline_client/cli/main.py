@@ -17,6 +17,7 @@ from loopline_client.cli import (
     drift,
     erasures,
     events,
+    index,
     ingest,
     operating,
 )
@@ -37,6 +38,7 @@ app.command()(doctor.doctor)
 documents.documents.add_typer(erasures.erasures)
 app.add_typer(documents.documents, name="documents")
 app.add_typer(documents.collections, name="collections")
+app.add_typer(index.index, name="index")
 app.command()(answers.feedback)
 app.command()(annotate.annotate)
 app.add_typer(annotate.queues, name="queues")
