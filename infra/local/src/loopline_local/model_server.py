@@ -28,7 +28,7 @@ def main() -> None:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = options.model
     parameters.model_alias = ALIAS
-    parameters.hostname = options.host
+    parameters.hostnames = [options.host]
     parameters.port = options.port
     parameters.n_ctx = options.context
     parameters.n_parallel = options.slots
