@@ -15,7 +15,10 @@ ARROWS: dict[str, set[tuple[str, int]]] = {
     "embedding": set(),
     "retrieval": {("embedding", 50051), ("weaviate", 8080), ("weaviate", 50051)},
     "generation": {("retrieval", 50051), ("embedding", 50051), ("model-server", 8080), ("postgres", 5432)},
-    "evaluation": {("embedding", 50051), ("postgres", 5432)},
+    "evaluation": {
+        *((name, 50051) for name in ("ingestion", "embedding", "retrieval", "generation")),
+        ("postgres", 5432),
+    },
     "monitoring": {("postgres", 5432)},
 }
 # What may be called from outside.

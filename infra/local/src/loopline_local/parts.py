@@ -120,7 +120,11 @@ def services(options: Options, ports: dict[str, int], service_key: str, store_ke
         },
         "evaluation": {
             "SCORES__URL": f"sqlite:///{data / 'scores.db'}",
-            "TARGETS__EMBEDDING": target["embedding"],
+            "RUNS__URL": f"sqlite:///{data / 'runs.db'}",
+            **{
+                f"TARGETS__{name.upper()}": target[name]
+                for name in ("embedding", "retrieval", "ingestion", "generation")
+            },
         },
         "monitoring": {
             "STATE__URL": f"sqlite:///{data / 'monitoring.db'}",

@@ -25,11 +25,13 @@ from loopline.retrieval.v1.retrieval_service_pb2 import SearchRequest
 from loopline.retrieval.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
 from loopline_client import receipts, results
 from loopline_client.annotation import Annotation
+from loopline_client.datasets import Datasets
 from loopline_client.evaluation import Evaluation
 from loopline_client.indexes import Indexes
 from loopline_client.monitoring import Monitoring
 from loopline_client.receipts import Receipt
 from loopline_client.results import Answer, Collection, Document, Passage, Step, Submitted
+from loopline_client.runs import Runs
 from loopline_client.settings import ClientSettings, Profile
 from loopline_grpc.client import calling, connect
 from loopline_nats.line import Line, open_line
@@ -243,6 +245,16 @@ class Loopline:
         async with calling("generation"):
             request = answers.DeleteConversationRequest(conversation_id=conversation_id)
             await self._generation.DeleteConversation(request)
+
+    @property
+    def datasets(self) -> Datasets:
+        """Questions with what is known of their answers."""
+        return Datasets(self._channel)
+
+    @property
+    def runs(self) -> Runs:
+        """Evaluation runs, comparisons and gates."""
+        return Runs(self._channel)
 
     @property
     def evaluation(self) -> Evaluation:

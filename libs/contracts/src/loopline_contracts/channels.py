@@ -143,6 +143,8 @@ QUERY_SERVED = Channel(retrieval.QueryServed, "RETRIEVAL_QUERIES", "loopline.ret
 ANSWER_STARTED = Channel(generation.AnswerStarted, "GENERATION", "loopline.generation.v1.answer_started")
 ANSWER_FINISHED = Channel(generation.AnswerFinished, "GENERATION", "loopline.generation.v1.answer_finished")
 ANSWER_EVALUATED = Channel(evaluation.AnswerEvaluated, "EVALUATION", "loopline.evaluation.v1.answer_evaluated")
+EVALUATION_FINISHED = Channel(evaluation.EvaluationFinished, "EVALUATION", "loopline.evaluation.v1.evaluation_finished")
+GATE_DECIDED = Channel(evaluation.GateDecided, "EVALUATION", "loopline.evaluation.v1.gate_decided")
 FEEDBACK_GIVEN = Channel(evaluation.FeedbackGiven, "EVALUATION", "loopline.evaluation.v1.feedback_given")
 PREDICTION_SERVED = Channel(monitoring.PredictionServed, "MONITORING", "loopline.monitoring.v1.prediction_served")
 CANARY_ANSWERED = Channel(monitoring.CanaryAnswered, "MONITORING", "loopline.monitoring.v1.canary_answered")
@@ -175,6 +177,8 @@ CHANNELS: tuple[Channel[Message], ...] = (
     ANSWER_FINISHED,
     ANSWER_EVALUATED,
     FEEDBACK_GIVEN,
+    EVALUATION_FINISHED,
+    GATE_DECIDED,
     PREDICTION_SERVED,
     CANARY_ANSWERED,
     DRIFT_DETECTED,

@@ -24,6 +24,7 @@ from loopline_evaluation.app import Feedbacks, JudgingPolicy, LiveJudging, Scori
 from loopline_evaluation.app.metrics import EMBEDDED, MODEL_FREE
 from loopline_evaluation.ports import Budget, Embedder
 from loopline_evaluation.rpc import EvaluationRpc
+from loopline_evaluation.run_parts import run_parts
 from loopline_evaluation.settings import Metrics, Settings, keep_ragas_quiet
 from loopline_grpc.client import connect
 from loopline_grpc.server import Door, serving
@@ -102,7 +103,8 @@ async def serve() -> None:
             own = await enter(functions(settings.metrics))
             annotations = AnnotationsSql(database)
             annotating = Annotating(annotations, answers)
-            events.bind(line, Scoring(answers, embedder, settings.sampled(), own, annotating), answers)
+            scoring = Scoring(answers, embedder, settings.sampled(), own, annotating)
+            events.bind(line, scoring, answers)
             telemetry.liveness(line.ailment)
             await enter(background(events.announce(line, OutboxSql(database), Contents(line)), name="announce"))
             if judges:
@@ -112,13 +114,15 @@ async def serve() -> None:
                 await enter(background(live.work(), name="judging"))
             trust = Trust(settings.calibration.kappa, settings.calibration.required)
             calibrating = Calibrating(annotating, annotations, answers, judges, trust)
+            runs = await enter(run_parts(settings, line, answers, scoring, judges, calibrating.distrusted))
             rpc = EvaluationRpc(answers, Feedbacks(answers, annotating, judge=judges is not None))
             labels = AnnotationRpc(annotating, annotations, calibrating)
             doors = [
                 Door(add_EvaluationServiceServicer_to_server, rpc, SERVICE),
                 Door(add_AnnotationServiceServicer_to_server, labels, ANNOTATION),
+                *runs.doors,
             ]
-            ready = {SERVICE: answers.ready, ANNOTATION: answers.ready, "events": line.ready}
+            ready = {SERVICE: answers.ready, ANNOTATION: answers.ready, "events": line.ready, **runs.ready}
             ring = keys if settings.access.mode == "keys" else None
             await enter(serving(settings.grpc, keys=ring, doors=doors, ready=ready))
             await line.start()

@@ -27,7 +27,7 @@ from loopline_evaluation.model import (
 )
 
 HASHED = "sha256:"
-_OUTCOMES = {generation.Outcome.Value(f"OUTCOME_{outcome.name}"): outcome for outcome in Outcome}
+OUTCOMES = {generation.Outcome.Value(f"OUTCOME_{outcome.name}"): outcome for outcome in Outcome}
 _VERDICTS = {verdict: events.Verdict.Value(f"VERDICT_{verdict.name}") for verdict in Verdict}
 
 THUMBS = {thumb: events.Thumb.Value(f"THUMB_{thumb.name}") for thumb in Thumb}
@@ -45,7 +45,7 @@ def answer(fact: generation.AnswerFinished, tenant: str) -> Answer:
             for one in fact.passages
         ),
         collections=tuple(fact.collections),
-        outcome=_OUTCOMES.get(fact.outcome, Outcome.FAILED),
+        outcome=OUTCOMES.get(fact.outcome, Outcome.FAILED),
         versions=versions(fact.versions),
         abstained=fact.verdicts.abstained,
         answerability=fact.verdicts.answerability,

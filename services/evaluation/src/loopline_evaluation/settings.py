@@ -13,6 +13,9 @@ class Targets(Group):
     """Where the others are: host:port."""
 
     embedding: str = "127.0.0.1:50052"
+    retrieval: str = "127.0.0.1:50053"
+    ingestion: str = "127.0.0.1:50051"
+    generation: str = "127.0.0.1:50054"
     timeout_s: float = 15.0
 
 
@@ -82,8 +85,27 @@ class Metrics(Group):
     memory_bytes: int = Field(default=512 * 1024 * 1024, ge=16 * 1024 * 1024)
 
 
+class Runs(Group):
+    """Where datasets and runs lie, and how targets are asked."""
+
+    url: str
+    # Of one answer.
+    timeout_s: float = Field(default=120.0, gt=0)
+    # API keys of targets by the beginning of their address, as JSON; a key is sent nowhere else.
+    keys: dict[str, SecretStr] = Field(default_factory=dict)
+
+
+class Writer(Group):
+    """An OpenAI-compatible model that writes questions for datasets; the address without /v1. Without one: cloze."""
+
+    url: str = ""
+    model: str = ""
+    key: SecretStr = SecretStr("")
+    timeout_s: float = Field(default=60.0, gt=0)
+
+
 class Settings(ServiceSettings):
-    """Everything; SCORES__URL must be set."""
+    """Everything; SCORES__URL and RUNS__URL must be set."""
 
     targets: Targets = Targets()
     scores: Scores
@@ -91,6 +113,8 @@ class Settings(ServiceSettings):
     judge: Judge = Judge()
     metrics: Metrics = Metrics()
     calibration: Calibration = Calibration()
+    runs: Runs
+    writer: Writer = Writer()
 
     def sampled(self) -> Sampling:
         """What the core needs of it."""

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Self
 
 from loopline_runtime.errors import Invalid
 
-MOST_K, MOST_TOKENS, MOST_MESSAGES, MOST_QUESTION = 50, 4096, 100, 8192
 ERASED = "ERASED: a document that it quotes was erased"
+MOST_K, MOST_TOKENS, MOST_MESSAGES, MOST_QUESTION, MOST_PROMPT = 50, 4096, 100, 8192, 32_768
 _ROLES = ("system", "user", "assistant")
 
 
@@ -71,6 +72,11 @@ class Ask:
     grounding: Grounding | None = None
     engine: Engine | None = None
     conversation_id: str = ""
+    # Instead of what is installed and what serves: a prompt file's text, index versions as collection=version.
+    prompt_text: str = ""
+    indexes: tuple[str, ...] = ()
+    # The evaluation run it is asked for.
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +242,13 @@ class Record:
     verdicts: Verdicts = Verdicts()
     error: str = ""
     prompt: tuple[Message, ...] = ()
+    run_id: str = ""
+
+    @classmethod
+    def begun(cls, ask: Ask, answer_id: str, trace_id: str, at: float, versions: Versions) -> Self:
+        """Of a question that is about to be answered."""
+        place = (ask.conversation_id, trace_id, at, versions)
+        return cls(answer_id, ask.tenant, ask.question, ask.collections, *place, run_id=ask.run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +309,12 @@ def checked(ask: Ask) -> Ask:
     if not 0 <= ask.k <= MOST_K:
         raise Invalid(f"k is {ask.k}; it may be 1 to {MOST_K}", field="k")
     _check_sampling(ask.sampling)
+    if len(ask.prompt_text) > MOST_PROMPT:
+        raise Invalid(f"a prompt has at most {MOST_PROMPT} characters", field="overrides.prompt_text")
+    if any("=" not in index for index in ask.indexes):
+        raise Invalid("an index version is named as collection=version", field="overrides.indexes")
+    if len(ask.run_id) > 64:
+        raise Invalid("a run's id has at most 64 characters", field="run_id")
     if len(ask.conversation_id) > 128:
         raise Invalid("a conversation's id has at most 128 characters", field="conversation_id")
     return replace(ask, question=question, collections=tuple(ask.collections) or ("default",))

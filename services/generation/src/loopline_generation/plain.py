@@ -106,6 +106,7 @@ def finished(record: Record) -> events.AnswerFinished:
         error=record.error,
         prompt=[events.Message(role=message.role, content=message.content) for message in record.prompt],
         trace_id=record.trace_id,
+        run_id=record.run_id,
     )
 
 

@@ -69,6 +69,10 @@ class Prompts(Protocol):
         """One; the newest when no version is named. Invalid when there is none."""
         ...
 
+    def read(self, text: str) -> Prompt:
+        """One from a file's text, named `override`. Invalid when it is none."""
+        ...
+
 
 class Records(Protocol):
     """Answers and conversations."""

@@ -24,7 +24,8 @@ from loopline_generation.model import (
     Token,
 )
 from loopline_generation.ports import Records
-from loopline_grpc.access import caller
+from loopline_grpc.access import caller, demand
+from loopline_runtime.access import Right
 from loopline_runtime.errors import Invalid, NotFound
 from loopline_runtime.traces import current_trace_id
 
@@ -40,6 +41,8 @@ class GenerationRpc(GenerationServiceServicer):
         self._records = records
 
     async def Answer(self, request: messages.AnswerRequest, context: Context) -> AsyncIterator[messages.AnswerResponse]:
+        if request.HasField("overrides") and not caller().allows(Right.ACT_FOR):
+            demand(caller(), Right.ADMIN)
         ask = _ask(caller().tenant, request)
         async with aclosing(self._answering.answer(ask, current_trace_id())) as steps:
             async for step in steps:
@@ -89,6 +92,9 @@ def _ask(tenant: str, request: messages.AnswerRequest) -> Ask:
         grounding=_GROUNDING_OF.get(request.grounding),
         engine=Engine(request.engine) if request.engine else None,
         conversation_id=request.conversation_id,
+        prompt_text=request.overrides.prompt_text,
+        indexes=tuple(request.overrides.indexes),
+        run_id=request.run_id,
     )
 
 

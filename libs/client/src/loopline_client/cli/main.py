@@ -10,12 +10,15 @@ from loopline_client.cli import (
     annotate,
     answers,
     ask,
+    concluding,
     credentials,
+    datasets,
     dead_letters,
     doctor,
     documents,
     drift,
     erasures,
+    evaluating,
     events,
     index,
     ingest,
@@ -44,6 +47,10 @@ app.command()(annotate.annotate)
 app.add_typer(annotate.queues, name="queues")
 app.add_typer(answers.answers, name="answers")
 app.add_typer(ask.conversations, name="conversations")
+app.add_typer(datasets.datasets, name="datasets")
+evaluating.evaluating.command("compare")(concluding.compare)
+evaluating.evaluating.command("gate")(concluding.gate)
+app.add_typer(evaluating.evaluating, name="eval")
 app.add_typer(events.events, name="events")
 app.add_typer(drift.drift, name="drift")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")

@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
-from loopline_evaluation.app.metrics import MODEL_FREE, Case
+from loopline_evaluation.app.metrics import EMBEDDED, MODEL_FREE, Case
 from loopline_evaluation.datasets.rows import Row
-from loopline_evaluation.model import Evaluator, Missing, Scale, Score
+from loopline_evaluation.model import Answer, Evaluator, Missing, Passage, Purse, Scale, Score
+from loopline_evaluation.ports import Judges
 from loopline_evaluation.runs.model import Reply
-from loopline_evaluation.runs.ports import Judges
+from loopline_evaluation.runs.ports import Rules
 from loopline_evaluation.tasks import TASKS
 from loopline_evaluation.tasks.task import Replied
 from loopline_runtime.errors import Invalid
 
-BUDGET_SPENT = "BUDGET_SPENT"
 _TASKS = {task.name: task for task in TASKS}
 _RULES = {metric.name: metric for metric in MODEL_FREE}
+_EMBEDDED = {metric.name for metric in EMBEDDED}
 DEFAULT = (
     "holds_reference",
     "token_f1",
@@ -26,35 +28,21 @@ DEFAULT = (
 )
 
 
-class NoJudges:
-    """The port `Judges` where no judge is configured."""
-
-    def names(self) -> Sequence[str]:
-        """None."""
-        return ()
-
-    def tokens_per_answer(self, metric: str) -> int:
-        """Nothing."""
-        return 0
-
-    async def judge(self, answer: object, metrics: Sequence[str]) -> list[Score]:
-        """Nothing."""
-        return []
-
-
 class Measuring:
     """Which metrics there are, and their scores."""
 
-    def __init__(self, judges: Judges) -> None:
+    def __init__(self, rules: Rules, judges: Judges | None = None) -> None:
+        self._rules = rules
         self._judges = judges
 
     def names(self) -> list[str]:
         """All that a run may ask for."""
-        return [*_TASKS, *_RULES, *self._judges.names()]
+        return [*_TASKS, *_RULES, *sorted(_EMBEDDED), *(self._judges.names() if self._judges else ())]
 
     def judged(self, metrics: Sequence[str]) -> list[str]:
         """Those of them that ask a model."""
-        return [metric for metric in metrics if metric not in _TASKS and metric not in _RULES]
+        own = {*_TASKS, *_RULES, *_EMBEDDED}
+        return [metric for metric in metrics if metric not in own]
 
     def check(self, metrics: Sequence[str]) -> None:
         """Invalid names one that there is not."""
@@ -63,24 +51,32 @@ class Measuring:
             if metric not in known:
                 raise Invalid(
                     f"there is no metric {metric[:80]!r} here; there are: {', '.join(known)}"
-                    + ("" if self._judges.names() else " (and those of a judge, once one is configured: JUDGE__URL)"),
+                    + ("" if self._judges else " (and those of a judge, once one is configured: JUDGE__URL)"),
                     reason="UNKNOWN_METRIC",
                     field="metrics",
                 )
 
-    def tokens(self, metrics: Sequence[str]) -> int:
-        """About what judging one answer costs."""
-        return sum(self._judges.tokens_per_answer(metric) for metric in self.judged(metrics))
-
-    async def scores(self, row: Row, reply: Reply, metrics: Sequence[str], *, may_judge: bool) -> list[Score]:
-        """One score for each metric. Without leave to judge, those of judges are missing for the budget."""
-        found = {score.metric: score for score in await asyncio.to_thread(_ruled, row, reply, metrics)}
+    def tokens(self, row: Row, metrics: Sequence[str]) -> int:
+        """About what judging an answer to this row may cost, at most: the answer and its passages of a usual length."""
         judged = self.judged(metrics)
-        if judged and may_judge:
-            found |= {score.metric: score for score in await self._judges.judge(reply.answer, judged)}
-        spent = Missing(BUDGET_SPENT, "the run's budget of tokens is spent")
+        if not judged or not self._judges:
+            return 0
+        passages = tuple(Passage("", "", "x" * 800) for _ in range(5))
+        usual = Answer("", "", row.question, "x" * 400, passages, reference=next(iter(row.references), ""))
+        return self._judges.ceiling(usual, judged)
+
+    async def scores(self, row: Row, reply: Reply, metrics: Sequence[str], purse: Purse) -> list[Score]:
+        """One score for each metric; judges spend from the purse."""
+        found = {score.metric: score for score in await asyncio.to_thread(_ruled, row, reply, metrics)}
+        if _EMBEDDED & set(metrics):
+            found |= {score.metric: score for score in await self._rules.scores(reply.answer)}
+        judged = self.judged(metrics)
+        if judged and self._judges:
+            answer = replace(reply.answer, reference=next(iter(row.references), ""))
+            found |= {score.metric: score for score in await self._judges.judge(answer, judged, purse)}
+        missing = Missing("NO_JUDGE", "no judge is configured any more")
         return [
-            found.get(metric) or Score(metric, None, Scale(), Evaluator("judge", ""), missing=spent)
+            found.get(metric) or Score(metric, None, Scale(), Evaluator("judge", ""), missing=missing)
             for metric in metrics
         ]
 

@@ -142,6 +142,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """What one unit takes. Seconds of the whole run, so many workers at once included."""
+
+    seconds: float
+    tokens: float
+    money: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """What a run will take, before it starts. `seconds` None when nothing like it was run; `money` None without prices."""
 
@@ -152,6 +161,28 @@ class Estimate:
     seconds: float | None
     money: float | None
     based_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswer:
+    """An answer from elsewhere. `passages`: texts, in order."""
+
+    text: str
+    passages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a gate said. `gate_id` follows from run, baseline and policy; `open`: bounds not kept, or not decided."""
+
+    gate_id: str
+    run_id: str
+    baseline_id: str
+    verdict: str
+    policy_hash: str
+    open: tuple[str, ...]
+    by: str
+    at: float
 
 
 def checked(spec: Spec) -> Spec:

@@ -1,11 +1,12 @@
 """What runs need of the world."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from loopline_evaluation.datasets.rows import Row
 from loopline_evaluation.model import Answer, Score
-from loopline_evaluation.runs.model import Progress, Reply, Run, Spec, State, Unit
+from loopline_evaluation.runs.model import Decided, GivenAnswer, Progress, Rate, Reply, Run, Spec, State, Unit
+from loopline_evaluation.runs.summary import Summary
 
 
 class Target(Protocol):
@@ -16,19 +17,11 @@ class Target(Protocol):
         ...
 
 
-class Judges(Protocol):
-    """Metrics that ask a model."""
+class Rules(Protocol):
+    """Metrics that need no judge but other services."""
 
-    def names(self) -> Sequence[str]:
-        """Those that can be asked for here; none without a judge."""
-        ...
-
-    def tokens_per_answer(self, metric: str) -> int:
-        """About what one answer costs, for estimates."""
-        ...
-
-    async def judge(self, answer: Answer, metrics: Sequence[str]) -> list[Score]:
-        """A score of each, missing ones with their reason."""
+    async def scores(self, answer: Answer) -> list[Score]:
+        """All of them."""
         ...
 
 
@@ -64,7 +57,23 @@ class Runs(Protocol):
         ...
 
     async def settle(self, run_id: str, state: State, at: float, error: str = "") -> None:
-        """It is over, or (WAITING) shall go on."""
+        """It is over, or (WAITING) shall go on. A run that is FINISHED or CANCELLED stays so."""
+        ...
+
+    async def finish(self, run: Run, at: float, told: Summary) -> None:
+        """It is over with all its rows, and will be said: in one transaction."""
+        ...
+
+    async def decided(self, tenant: str, decided: Decided) -> None:
+        """Keeps what a gate said, to be said; the same again changes nothing."""
+        ...
+
+    async def put_answers(self, tenant: str, name: str, answers: Mapping[str, Sequence[GivenAnswer]]) -> None:
+        """Keeps given answers by row, under the name of their content."""
+        ...
+
+    async def answers(self, tenant: str, name: str) -> Mapping[str, Sequence[GivenAnswer]]:
+        """Given answers. NotFound when there are none of this name."""
         ...
 
     async def units(self, run_id: str) -> list[Unit]:
@@ -83,14 +92,6 @@ class Runs(Protocol):
         """How far it is."""
         ...
 
-    async def seconds_per_unit(self, tenant: str, spec: Spec) -> float | None:
-        """How long a unit of the last finished run on this target took, or None."""
-        ...
-
-
-class Announcer(Protocol):
-    """Who says evaluation_finished."""
-
-    async def finished(self, run: Run, units: Sequence[Unit]) -> None:
-        """A run is over with all its rows; said once, however often it is asked to."""
+    async def rate(self, tenant: str, spec: Spec) -> Rate | None:
+        """What a unit took of the last finished run on this target with these metrics, or None."""
         ...

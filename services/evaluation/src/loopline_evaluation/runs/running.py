@@ -13,11 +13,13 @@ import structlog
 from loopline_evaluation.datasets.choosing import chosen
 from loopline_evaluation.runs.measuring import Measuring
 from loopline_evaluation.runs.model import Run, State
-from loopline_evaluation.runs.ports import Announcer, Datasets, Runs, Target
+from loopline_evaluation.runs.ports import Datasets, Runs, Target
+from loopline_evaluation.runs.results import results
+from loopline_evaluation.runs.summary import summary
 from loopline_evaluation.runs.working import Working
 from loopline_runtime.errors import LooplineError, Unavailable
 
-LEASE_S, RENEW_S, LOOK_S = 10.0, 3.0, 0.5
+LEASE_S, RENEWALS, LOOK_S = 10.0, 3, 0.5
 log = structlog.get_logger(__name__)
 
 
@@ -31,20 +33,21 @@ class Running:
         datasets: Datasets,
         target_of: Callable[[Run], Target],
         measuring: Measuring,
-        announcer: Announcer,
+        *,
+        lease_s: float = LEASE_S,
     ) -> None:
         self._owner = owner
         self._runs = runs
         self._datasets = datasets
         self._target_of = target_of
         self._measuring = measuring
-        self._announcer = announcer
+        self._lease_s = lease_s
 
     async def work(self) -> None:
         """Without end: what waits, and what others left behind."""
         while True:
             try:
-                while run := await self._runs.claim(self._owner, time.time() + LEASE_S, time.time()):
+                while run := await self._runs.claim(self._owner, time.time() + self._lease_s, time.time()):
                     await self._held(run)
             except LooplineError as error:
                 log.warning("runs cannot go on now", error=str(error))
@@ -71,16 +74,17 @@ class Running:
     async def _hold(self, run: Run) -> None:
         """Ends when the run is not ours any more."""
         while True:
-            await asyncio.sleep(RENEW_S)
+            await asyncio.sleep(self._lease_s / RENEWALS)
             try:
-                if not await self._runs.renew(run.run_id, self._owner, time.time() + LEASE_S):
+                if not await self._runs.renew(run.run_id, self._owner, time.time() + self._lease_s):
                     return
             except Unavailable as error:
                 log.warning("the lease of a run is not renewed now", run=run.run_id, error=str(error))
 
     async def run(self, run: Run) -> None:
-        """All that is left of one run; then it is said and settled."""
+        """All that is left of one run; then it is settled, and will be said."""
         rows = chosen(await self._datasets.rows(run.tenant, run.spec.dataset, run.spec.version), run.spec.where)
         await Working(run, self._runs, self._target_of(run), self._measuring).off(rows)
-        await self._announcer.finished(run, await self._runs.units(run.run_id))
-        await self._runs.settle(run.run_id, State.FINISHED, time.time())
+        units = await self._runs.units(run.run_id)
+        told = await asyncio.to_thread(lambda: summary(results(run, rows, units), units))
+        await self._runs.finish(run, time.time(), told)

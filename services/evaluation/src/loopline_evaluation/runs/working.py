@@ -6,13 +6,15 @@ from collections import deque
 from collections.abc import Sequence
 
 from loopline_evaluation.datasets.rows import Row
-from loopline_evaluation.model import Answer, Outcome
-from loopline_evaluation.runs.measuring import BUDGET_SPENT, Measuring
-from loopline_evaluation.runs.model import Reply, Run, Unit, spent, tokens
+from loopline_evaluation.model import Answer, Outcome, Purse
+from loopline_evaluation.runs.measuring import Measuring
+from loopline_evaluation.runs.model import Reply, Run, Unit, tokens
 from loopline_evaluation.runs.ports import Runs, Target
 from loopline_runtime.errors import TimedOut, Unavailable
 
 PAUSES_S = (0.5, 2.0, 8.0)
+NO_LIMIT = 1 << 62
+BUDGET_SPENT = "BUDGET_SPENT"
 
 
 class Working:
@@ -37,7 +39,7 @@ class Working:
     async def off(self, rows: Sequence[Row]) -> None:
         """Answers and scores what is not done yet. An error is raised once those in flight have ended."""
         kept = {(unit.row_id, unit.trial): unit for unit in await self._runs.units(self._run.run_id)}
-        self._used = sum(tokens(spent(unit)) for unit in kept.values())
+        self._used = sum(tokens(unit.reply.cost) for unit in kept.values() if unit.reply)
         for trial in range(self._run.spec.repeat):
             for row in rows:
                 unit = kept.get((row.id, trial), Unit(row.id, trial))
@@ -64,21 +66,18 @@ class Working:
             reply = await self._reply(row, trial)
             await self._runs.put_reply(run.run_id, row.id, trial, reply)
             self._used += tokens(reply.cost)
-        # What others may be spending right now is held back, so that the budget is not passed by many at once.
-        reserved = self._measuring.tokens(run.spec.metrics)
-        self._used += reserved
-        scores = await self._measuring.scores(row, reply, run.spec.metrics, may_judge=self._affordable)
-        self._used += sum(tokens(score.cost) for score in scores) - reserved
+        scores = await self._measuring.scores(row, reply, run.spec.metrics, self._purse)
         await self._runs.put_scores(run.run_id, row.id, trial, scores)
 
     @property
-    def _affordable(self) -> bool:
+    def _purse(self) -> Purse:
+        """What judges may spend: the budget without what answers took. It is kept by the judges' own books, kills included."""
         most = self._run.spec.most_tokens
-        return not most or self._used <= most
+        return Purse(f"run/{self._run.run_id}", max(0, most - self._used) if most else NO_LIMIT)
 
     async def _reply(self, row: Row, trial: int) -> Reply:
         """What the target says; asked again while it is away, and given up as failed only when this very row takes too long."""
-        if not self._affordable:
+        if self._run.spec.most_tokens and self._used >= self._run.spec.most_tokens:
             return failed(self._run, row, f"{BUDGET_SPENT}: the run's budget of tokens is spent")
         for pause in (*self._pauses_s, None):
             try:

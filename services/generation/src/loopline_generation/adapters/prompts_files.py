@@ -47,6 +47,10 @@ class PromptFiles:
             )
         return self._prompts[wanted]
 
+    def read(self, text: str) -> Prompt:
+        """See the port."""
+        return _parsed("override", "", text)
+
     def _look(self) -> None:
         self._looked = time.monotonic()
         present: set[tuple[str, str]] = set()
@@ -68,10 +72,16 @@ class PromptFiles:
         except (OSError, UnicodeDecodeError) as error:
             log.error("prompt %s cannot be read; the former one stays: %s", path.name, error)  # noqa: TRY400
             return
-        pieces = _PARTS.split(text)
-        parts = {pieces[place]: pieces[place + 1].strip() for place in range(1, len(pieces) - 1, 2)}
-        if "{{question}}" not in parts.get("user", ""):
-            log.error("prompt %s has no part `# user` with {{question}}; the former one stays", path.name)
-            return
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        self._prompts[key] = Prompt(*key, digest, parts.get("system", ""), parts["user"])
+        try:
+            self._prompts[key] = _parsed(*key, text)
+        except Invalid as error:
+            log.error("%s: %s; the former one stays", path.name, error)  # noqa: TRY400
+
+
+def _parsed(name: str, version: str, text: str) -> Prompt:
+    pieces = _PARTS.split(text)
+    parts = {pieces[place]: pieces[place + 1].strip() for place in range(1, len(pieces) - 1, 2)}
+    if "{{question}}" not in parts.get("user", ""):
+        raise Invalid("a prompt has a part `# user` with {{question}}", reason="BAD_PROMPT", field="prompt")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Prompt(name, version, digest, parts.get("system", ""), parts["user"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from loopline_generation.app.grounding import Evidence
 from loopline_generation.app.policy import Policy
-from loopline_generation.app.prompting import compressed, filled, recent, search_question, whole
+from loopline_generation.app.prompting import compressed, filled, recent, search_question, wanted, whole
 from loopline_generation.app.sentences import Scored, preselected, scored, sentences_of
 from loopline_generation.app.speaking import Checked, closest, marked, plain, quoted, strict
 from loopline_generation.model import (
@@ -89,7 +89,7 @@ class Answering:
     async def answer(self, ask: Ask, trace_id: str = "") -> AsyncGenerator[Step, None]:
         """Steps of an answer; the last one is Finished. Raises only before the first step."""
         ask = checked(ask)
-        prompt = self._prompts.get(ask.prompt or self._policy.prompt, ask.prompt_version)
+        prompt = wanted(self._prompts, ask, self._policy.prompt)
         if self._in_flight >= self._policy.at_once:
             raise Overloaded(f"{self._in_flight} answers are being given", retry_after_s=1)
         self._in_flight += 1
@@ -132,9 +132,7 @@ class Answering:
         if ask.conversation_id:
             history = [*await self._records.turns(ask.tenant, ask.conversation_id), *history]
         answer_id = uuid.uuid4().hex
-        record = Record(
-            answer_id, ask.tenant, ask.question, ask.collections, ask.conversation_id, trace_id, time.time(), versions
-        )
+        record = Record.begun(ask, answer_id, trace_id, time.time(), versions)
         await self._records.put(record)
         await self._announcer.started(record)
         kept = recent(history, self._policy.history_turns, self._policy.history_characters)

@@ -4,10 +4,15 @@ import re
 from collections.abc import Sequence
 
 from loopline_generation.app.sentences import Scored
-from loopline_generation.model import Message, Passage
-from loopline_generation.ports import Prompt
+from loopline_generation.model import Ask, Message, Passage
+from loopline_generation.ports import Prompt, Prompts
 
 _HOLE = re.compile(r"\{\{(\w+)\}\}")
+
+
+def wanted(prompts: Prompts, ask: Ask, default: str) -> Prompt:
+    """The prompt that the question brings with it, else the one it names, else the default."""
+    return prompts.read(ask.prompt_text) if ask.prompt_text else prompts.get(ask.prompt or default, ask.prompt_version)
 
 
 def filled(prompt: Prompt, question: str, passages: str, history: Sequence[Message]) -> tuple[Message, ...]:

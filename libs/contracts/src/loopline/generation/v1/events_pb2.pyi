@@ -126,6 +126,7 @@ class AnswerFinished(google.protobuf.message.Message):
     ERROR_FIELD_NUMBER: builtins.int
     PROMPT_FIELD_NUMBER: builtins.int
     TRACE_ID_FIELD_NUMBER: builtins.int
+    RUN_ID_FIELD_NUMBER: builtins.int
     answer_id: builtins.str
     outcome: Global___Outcome.ValueType
     question: builtins.str
@@ -136,6 +137,8 @@ class AnswerFinished(google.protobuf.message.Message):
     """Set when FAILED: the reason of the error."""
     trace_id: builtins.str
     """W3C trace id of the question, 32 hex digits; empty without tracing."""
+    run_id: builtins.str
+    """The evaluation run it was made for; empty when a person asked. Signals and live scores leave such answers out."""
     @property
     def collections(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
     @property
@@ -177,9 +180,10 @@ class AnswerFinished(google.protobuf.message.Message):
         error: builtins.str = ...,
         prompt: collections.abc.Iterable[Global___Message] | None = ...,
         trace_id: builtins.str = ...,
+        run_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["started_at", b"started_at", "timings", b"timings", "usage", b"usage", "verdicts", b"verdicts", "versions", b"versions"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["answer_id", b"answer_id", "citations", b"citations", "collections", b"collections", "conversation_id", b"conversation_id", "error", b"error", "outcome", b"outcome", "passages", b"passages", "prompt", b"prompt", "question", b"question", "started_at", b"started_at", "text", b"text", "timings", b"timings", "trace_id", b"trace_id", "usage", b"usage", "verdicts", b"verdicts", "versions", b"versions"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["answer_id", b"answer_id", "citations", b"citations", "collections", b"collections", "conversation_id", b"conversation_id", "error", b"error", "outcome", b"outcome", "passages", b"passages", "prompt", b"prompt", "question", b"question", "run_id", b"run_id", "started_at", b"started_at", "text", b"text", "timings", b"timings", "trace_id", b"trace_id", "usage", b"usage", "verdicts", b"verdicts", "versions", b"versions"]) -> None: ...
 
 Global___AnswerFinished: typing_extensions.TypeAlias = AnswerFinished
 

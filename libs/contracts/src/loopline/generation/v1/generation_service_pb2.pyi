@@ -39,6 +39,8 @@ class AnswerRequest(google.protobuf.message.Message):
     GROUNDING_FIELD_NUMBER: builtins.int
     ENGINE_FIELD_NUMBER: builtins.int
     CONVERSATION_ID_FIELD_NUMBER: builtins.int
+    OVERRIDES_FIELD_NUMBER: builtins.int
+    RUN_ID_FIELD_NUMBER: builtins.int
     question: builtins.str
     filter: builtins.str
     k: builtins.int
@@ -54,6 +56,8 @@ class AnswerRequest(google.protobuf.message.Message):
     """chat or quote; empty: the service's setting."""
     conversation_id: builtins.str
     """Optional; the conversation's history is honoured and this turn is added to it."""
+    run_id: builtins.str
+    """The evaluation run this is asked for; empty for people."""
     @property
     def messages(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[loopline.generation.v1.events_pb2.Message]:
         """Instead of a question: a conversation the caller keeps; the last one is the question."""
@@ -64,6 +68,10 @@ class AnswerRequest(google.protobuf.message.Message):
     def principals(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
     @property
     def sampling(self) -> Global___Sampling: ...
+    @property
+    def overrides(self) -> Global___Overrides:
+        """Needs the right ADMIN; a service that acts for a tenant has asked for it at its own door."""
+
     def __init__(
         self,
         *,
@@ -80,11 +88,37 @@ class AnswerRequest(google.protobuf.message.Message):
         grounding: loopline.generation.v1.events_pb2.Grounding.ValueType = ...,
         engine: builtins.str = ...,
         conversation_id: builtins.str = ...,
+        overrides: Global___Overrides | None = ...,
+        run_id: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["sampling", b"sampling"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["collections", b"collections", "conversation_id", b"conversation_id", "engine", b"engine", "filter", b"filter", "grounding", b"grounding", "k", b"k", "messages", b"messages", "model", b"model", "principals", b"principals", "prompt", b"prompt", "prompt_version", b"prompt_version", "question", b"question", "sampling", b"sampling"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["overrides", b"overrides", "sampling", b"sampling"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["collections", b"collections", "conversation_id", b"conversation_id", "engine", b"engine", "filter", b"filter", "grounding", b"grounding", "k", b"k", "messages", b"messages", "model", b"model", "overrides", b"overrides", "principals", b"principals", "prompt", b"prompt", "prompt_version", b"prompt_version", "question", b"question", "run_id", b"run_id", "sampling", b"sampling"]) -> None: ...
 
 Global___AnswerRequest: typing_extensions.TypeAlias = AnswerRequest
+
+@typing.final
+class Overrides(google.protobuf.message.Message):
+    """What is different from what is live, for this answer alone."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PROMPT_TEXT_FIELD_NUMBER: builtins.int
+    INDEXES_FIELD_NUMBER: builtins.int
+    prompt_text: builtins.str
+    """The text of a prompt file, instead of one that is installed."""
+    @property
+    def indexes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Index versions to search, as collection=version, instead of those that serve."""
+
+    def __init__(
+        self,
+        *,
+        prompt_text: builtins.str = ...,
+        indexes: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["indexes", b"indexes", "prompt_text", b"prompt_text"]) -> None: ...
+
+Global___Overrides: typing_extensions.TypeAlias = Overrides
 
 @typing.final
 class Sampling(google.protobuf.message.Message):

@@ -1,0 +1,116 @@
+"""What `loopline eval run` and `gate` share: how a run is asked for, and watched."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loopline_client.cli.output import fail, problems
+
+if TYPE_CHECKING:
+    from loopline.evaluation.v1.run_service_pb2 import EstimateRunResponse, RunSpec
+    from loopline_client.runs import Runs
+
+Dataset = Annotated[str, typer.Option("--dataset", help="NAME, NAME@NUMBER or NAME@HASH")]
+Target = Annotated[
+    str, typer.Option(help="live, the address of an OpenAI-compatible server, or a file of given answers (JSONL)")
+]
+Metrics = Annotated[list[str] | None, typer.Option("--metrics", "-m", help="Names, with commas or given again")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="prompt=FILE, model=, k=, index=collection=version, temperature=, max_tokens=, engine=, grounding=",
+    ),
+]
+Where = Annotated[list[str] | None, typer.Option("--where", help="Only rows like tag=x; may be given again")]
+Collection = Annotated[list[str] | None, typer.Option("--collection", help="Where the line looks; may be given again")]
+Repeat = Annotated[int, typer.Option(help="Trials of each row")]
+Seed = Annotated[int, typer.Option(help="The same seed asks the same")]
+AtOnce = Annotated[int, typer.Option(help="Rows in work at once")]
+Budget = Annotated[int, typer.Option(help="Most tokens of answers and judges together; 0: any")]
+
+
+async def until_over(runs: "Runs", run_id: str, *, quiet: bool) -> None:
+    """Shows how far it is, with time and tokens left, until it is over."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=problems, disable=quiet, transient=True) as bar:
+        shown = bar.add_task(f"run {run_id}", total=None, left="")
+        async for now in runs.watch(run_id):
+            left = f"{now.seconds_left:.0f} s left" if now.HasField("seconds_left") else ""
+            spent = now.spent.prompt_tokens + now.spent.completion_tokens
+            cost = f", {spent:,} tokens" + (f", {now.tokens_left:,} to come" if now.HasField("tokens_left") else "")
+            bar.update(shown, total=now.units, completed=now.done, left=left + (cost if spent else ""))
+
+
+async def spec_of(
+    runs: "Runs",
+    dataset: str,
+    target: str,
+    metrics: list[str] | None,
+    set_: list[str] | None,
+    where: list[str] | None,
+    collection: list[str] | None,
+    repeat: int,
+    seed: int,
+    at_once: int,
+    most_tokens: int,
+) -> "RunSpec":
+    """What the options ask for; a file of given answers is brought first."""
+    from loopline.evaluation.v1.run_service_pb2 import RunSpec, RunTarget
+    from loopline_client.overrides import overrides_of
+
+    asked = RunTarget()
+    if target.startswith(("http://", "https://")):
+        asked.url = target
+    elif target != "live":
+        if not Path(target).is_file():
+            fail(f"--target is live, an address, or a file of given answers; there is no file {target}")
+        put = await runs.put_answers(Path(target).read_bytes())
+        for bad in put.problems[:20]:
+            problems.print(f"{target}, line {bad.line}: {bad.message}", style="yellow", markup=False)
+        asked.answers = put.answers
+    return RunSpec(
+        dataset=dataset,
+        where=where or [],
+        metrics=names_of(metrics),
+        target=asked,
+        collections=collection or [],
+        repeat=repeat,
+        seed=seed,
+        at_once=at_once,
+        most_tokens=most_tokens,
+        overrides=overrides_of(set_ or []),
+    )
+
+
+def names_of(given: list[str] | None) -> list[str]:
+    """Of metrics, given with commas or one by one."""
+    return [name.strip() for part in given or [] for name in part.split(",") if name.strip()]
+
+
+def metrics_of(policy: str) -> list[str]:
+    """The metrics a policy asks for; what is wrong with it, the service says better."""
+    import yaml
+
+    try:
+        return list(yaml.safe_load(policy)["metrics"])
+    except (yaml.YAMLError, KeyError, TypeError):
+        fail("the policy is a YAML mapping with `metrics`")
+
+
+def say_estimate(found: "EstimateRunResponse") -> None:
+    """What a run will take, on standard error."""
+    parts = [
+        f"{found.units} units",
+        f"{found.answer_calls} answers",
+        f"{found.judge_calls} judgements",
+        f"about {found.tokens:,} tokens",
+    ]
+    if found.HasField("money"):
+        parts.append(f"{found.money:.2f} to pay")
+    if found.HasField("seconds"):
+        parts.append(f"{found.seconds:.0f} s")
+    problems.print(f"{', '.join(parts)} (by {found.based_on})", style="dim", markup=False)
