@@ -2,112 +2,22 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from loopline_contracts.channels import CHANNELS, OWNERS
-from loopline_embedding import events as embedding_events
-from loopline_embedding.adapters.fake_embedder import FakeEmbedder
-from loopline_embedding.app import Embedding
-from loopline_embedding.model import ModelId
-from loopline_embedding.turns import Turns
-from loopline_ingestion import events as ingestion_events
-from loopline_ingestion.adapters.fakes import FakeExtraction
-from loopline_ingestion.adapters.history_nats import HistoryNats
-from loopline_ingestion.adapters.journal_file import JournalFile
-from loopline_ingestion.adapters.ledger_sql import LedgerSql
-from loopline_ingestion.adapters.plans_sql import PlansSql
-from loopline_ingestion.adapters.receipts_sql import ReceiptsSql
-from loopline_ingestion.adapters.traces_nats import TracesNats
-from loopline_ingestion.adapters.uploads_objects import UploadsObjects
-from loopline_ingestion.app import Building, Collections, Documents, Erasing, Working
-from loopline_ingestion.model import Document, Header, State
+from loopline_contracts.channels import CHANNELS
+from loopline_ingestion.model import State
 from loopline_nats.dead_letters import DeadLetters
-from loopline_nats.line import Line, open_line
-from loopline_nats.objects import Objects
-from loopline_retrieval import events as retrieval_events
-from loopline_retrieval.adapters.fakes import FakeQuestions, untold
-from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv
-from loopline_retrieval.adapters.serving_kv import ServingKv
-from loopline_retrieval.adapters.sqlite_store import SqliteStore
-from loopline_retrieval.app import Comparing, Indexing, Searching, Switching
+from loopline_nats.line import Line
 from loopline_runtime.errors import Invalid
-from loopline_testing.fixtures import bus_settings
-from loopline_testing.nats import NatsServer
 
 tracer = trace.get_tracer("test")
 
 
-class NamedEmbedder(FakeEmbedder):
-    @property
-    def model(self) -> ModelId:
-        return ModelId("all-MiniLM-L6-v2", "53aa51172d14", 384)
-
-    def embed(self, texts):
-        super().embed(texts)
-        return [bytes(4 * 383) + b"\0\0\x80\x3f" for _ in texts]
-
-
-class Whole:
-    """Ingestion, embedding and retrieval, each with its own connection."""
-
-    def __init__(self, documents: Documents, embedder: FakeEmbedder) -> None:
-        self.documents = documents
-        self.embedder = embedder
-
-    async def submit(self, source: str, text: bytes) -> Document:
-        async def parts() -> AsyncIterator[bytes]:
-            yield text
-
-        return (await self.documents.submit("acme", Header("default", source), parts())).document
-
-    async def settled(self, document: Document) -> Document:
-        async with asyncio.timeout(20):
-            return [state async for state in self.documents.watch("acme", [document.document_id])][-1]
-
-
-async def always() -> None:
-    return
-
-
-@pytest.fixture
-async def whole(provisioned: NatsServer, tmp_path: Path) -> AsyncIterator[Whole]:
-    settings = bus_settings(provisioned)
-    embedder = NamedEmbedder()
-    async with (
-        LedgerSql.opened(f"sqlite:///{tmp_path}/ledger.db") as ledger,
-        SqliteStore.opened(tmp_path / "index") as store,
-        Turns.taken(embedder.embed, threads=1) as turns,
-        open_line(settings, "ingestion") as ingestion,
-        open_line(settings, "embedding") as embedding,
-        open_line(settings, "retrieval") as retrieval,
-    ):
-        extraction, history, uploads = FakeExtraction(), HistoryNats(ingestion), UploadsObjects(Objects(ingestion))
-        collections = Collections(ledger, history, extraction)
-        documents = Documents(ledger, history, uploads, collections, most_bytes=10_000)
-        plans, receipts = PlansSql(ledger), ReceiptsSql(ledger.database)
-        working = Working(uploads, history, extraction, collections, plans)
-        building = Building(plans, history, working, in_flight=2, lost_after_s=60)
-        traces, journal = TracesNats(ingestion), JournalFile(tmp_path / "erasures.jsonl")
-        erasing = Erasing(history, ledger, uploads, traces, receipts, journal, OWNERS)
-        ingestion_events.bind(ingestion, working, building, erasing, ledger, plans, receipts, always, always)
-        embedding_events.bind(embedding, Embedding(embedder, turns))
-        knowledge, serving = KnowledgeKv(retrieval), ServingKv(retrieval)
-        searching = Searching(store, FakeQuestions(lambda _: b""), serving)
-        switching = Switching(store, knowledge, serving, Comparing(store, searching), untold)
-        retrieval_events.bind(retrieval, Indexing(store, knowledge, serving), switching, store)
-        for line in (ingestion, embedding, retrieval):
-            await line.start()
-        yield Whole(documents, embedder)
-
-
-async def test_random_bytes_on_every_subject_harm_nothing_and_are_kept(whole: Whole, line: Line):
+async def test_random_bytes_on_every_subject_harm_nothing_and_are_kept(whole, line: Line):
     for channel in CHANNELS:
         for _ in range(3):
             await line.publish(channel.of("acme", "f" * 32), b"\xff" + os.urandom(64), {}, stream=channel.stream)
@@ -123,12 +33,12 @@ async def test_random_bytes_on_every_subject_harm_nothing_and_are_kept(whole: Wh
     assert all(letter.body is None for letter in letters)
 
 
-async def test_a_refused_document_is_told_with_its_reason(whole: Whole):
+async def test_a_refused_document_is_told_with_its_reason(whole):
     settled = await whole.settled(await whole.submit("bad.txt", b"refuse"))
     assert (settled.state, settled.reasons[0].code) == (State.REJECTED, "NO_TEXT")
 
 
-async def test_a_buried_batch_fails_its_document_until_it_is_replayed(whole: Whole, line: Line):
+async def test_a_buried_batch_fails_its_document_until_it_is_replayed(whole, line: Line):
     whole.embedder.fails = Invalid("the model cannot read this", reason="UNREADABLE_TEXT")
     failed = await whole.settled(await whole.submit("hard.txt", b"a line"))
     assert failed.state is State.FAILED
@@ -144,7 +54,7 @@ async def test_a_buried_batch_fails_its_document_until_it_is_replayed(whole: Who
     assert [letter async for letter in DeadLetters(line).list()] == []
 
 
-async def test_one_trace_leads_from_the_upload_to_the_index(whole: Whole):
+async def test_one_trace_leads_from_the_upload_to_the_index(whole):
     exporter = InMemorySpanExporter()
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):

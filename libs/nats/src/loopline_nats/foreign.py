@@ -27,7 +27,8 @@ def translated(what: str) -> Iterator[None]:
         raise Unavailable(f"{what} does not exist; run `loopline streams apply`", reason="NOT_PROVISIONED") from error
     except NoStreamResponseError as error:
         raise Unavailable(
-            f"{what}: no stream keeps it; run `loopline streams apply`", reason="NOT_PROVISIONED"
+            f"{what}: no stream keeps it, or its leader is being elected; if it stays so, run `loopline streams apply`",
+            reason="NOT_PROVISIONED",
         ) from error
     except APIError as error:
         if error.err_code in WRONG_LAST_SEQUENCE:

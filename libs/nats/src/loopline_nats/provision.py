@@ -172,7 +172,8 @@ class _Provision:
                 max_bytes=int(GIB * self._scale),
                 ttl=ATTEMPTS_KEPT_S if bucket is Bucket.ATTEMPTS else None,
                 replicas=self._replicas,
-                direct=True,
+                # Read from the leader: who looks again after a write must not see what was before it.
+                direct=False,
             )
         )
 
