@@ -51,6 +51,33 @@ def apply_streams(replicas: Replicas = 1, scale: Scale = 1.0, json_: AsJson = Fa
     _provision("apply", replicas, scale, json_)
 
 
+@streams.command("backup")
+def backup_streams(folder: Annotated[Path, typer.Argument(help="A new folder")], json_: AsJson = False) -> None:
+    """Save what cannot be made again: streams of truth, raw bytes, keys. Everything else is made from them."""
+    _moved("save", folder, json_)
+
+
+@streams.command("restore")
+def restore_streams(folder: Annotated[Path, typer.Argument(help="A backup")], json_: AsJson = False) -> None:
+    """Bring a backup to an empty bus, before `apply`; then the index and the ledger make themselves anew."""
+    _moved("restore", folder, json_)
+
+
+def _moved(what: str, folder: Path, json_: bool) -> None:
+    async def work() -> list[Any]:
+        from loopline_nats import backup
+
+        async with bus() as line:
+            act = backup.save if what == "save" else backup.restore
+            return [one async for one in act(line, folder)]
+
+    found = run(work())
+    if json_:
+        as_json(found)
+        return
+    table(["stream", "messages", "bytes"], [(one.name, one.messages, one.size_bytes) for one in found], "nothing")
+
+
 def _provision(what: str, replicas: int, scale: float, json_: bool) -> None:
     async def work() -> list[Any]:
         from loopline_nats import provision
