@@ -1,6 +1,7 @@
 """The demo: the whole line, real documents, cited answers, the trail of one document. `python -m loopline_local.demo [--docs FOLDER]`."""
 
 import argparse
+import asyncio
 import json
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 from loopline_local.settings import inherited
+from loopline_local.shift import POLICY, shift
 
 HOME = Path(".cache/demo")
 # Manuals that came with what was just installed: the long descriptions of these packages.
@@ -90,6 +92,9 @@ def show(docs: Path | None) -> None:
     loopline("answers", "list", "--collection", "demo", "--most", str(len(QUESTIONS) + 1))
     heading("the trail of one document")
     trail()
+    if docs is None:
+        heading("what the monitor sees: a shift is planted, found, and over")
+        asyncio.run(shift(HOME.absolute(), [path.stem for path in sorted(folder.glob("[!l]*.md"))], loopline))
 
 
 def trail() -> None:
@@ -116,6 +121,9 @@ def main() -> None:
     began = time.monotonic()
     heading("starting the line")
     try:
+        if options.docs is None:
+            HOME.mkdir(parents=True, exist_ok=True)
+            (HOME / "policy.toml").write_text(POLICY)
         loopline("up")
         heading("ingesting")
         show(options.docs)
@@ -129,6 +137,7 @@ def main() -> None:
         "  loopline ingest FOLDER                     your documents: PDF, Word, HTML, Markdown, ...\n"
         '  loopline ask "..."                         answers with sources\n'
         "  loopline events tail                       the line, live\n"
+        "  loopline drift status                      what differs from what is normal\n"
         "  loopline --help                            everything else\n"
     )
 

@@ -48,10 +48,10 @@ class Derived:
             values |= more
         return replace(observed, values=values)
 
-    def fit(self, place: Place, vectors: Vector) -> None:
-        """The subjects of a baseline's questions, from its sampled vectors."""
+    def fit(self, place: Place, vectors: Vector, width: int) -> None:
+        """The subjects of a baseline's questions, from its sampled vectors, which were `width` long before they were sampled."""
         if len(vectors):
-            self._topics[place] = Topics.fit(vectors)
+            self._topics[place] = Topics.fit(vectors, width)
             self._changed["topics", "\x1f".join(place)] = msgpack.packb(self._topics[place].to_plain())
 
     def changes(self) -> dict[tuple[str, str], bytes | None]:

@@ -281,7 +281,8 @@ class Watching:
         self._rebased.add(key)
         self._count()
         if key.signal == TOPICS_OF and not key.slice and series.baseline is not None:
-            self._derived.fit((key.tenant, key.collection), series.baseline.sketch.vectors()[0])
+            sketch = series.baseline.sketch
+            self._derived.fit((key.tenant, key.collection), sketch.vectors()[0], sketch.rows.width)
         yield from self.alarms.calm(key, "", at, "rebased")
 
     def _compare(self, key: Key, before: Sketch | None, at: float) -> None:
