@@ -33,7 +33,8 @@ class Derived:
         # Revisions of documents and when they were told, both rising.
         self._revisions: list[int] = []
         self._times: list[float] = []
-        self._changed: dict[tuple[str, str], bytes | None] = {}
+        # What is to be written: packed when it is asked for, not at every fact.
+        self._changed: set[tuple[str, str]] = set()
 
     def completed(self, observed: Observed) -> Observed:
         """The observation with what follows from it and from what was before."""
@@ -52,12 +53,34 @@ class Derived:
         """The subjects of a baseline's questions, from its sampled vectors, which were `width` long before they were sampled."""
         if len(vectors):
             self._topics[place] = Topics.fit(vectors, width)
-            self._changed["topics", "\x1f".join(place)] = msgpack.packb(self._topics[place].to_plain())
+            self._changed.add(("topics", "\x1f".join(place)))
 
     def changes(self) -> dict[tuple[str, str], bytes | None]:
         """What is to be kept since this was asked last."""
-        changed, self._changed = self._changed, {}
-        return changed
+        changed, self._changed = self._changed, set()
+        plain = ((kind, identity, self._plain(kind, identity)) for kind, identity in sorted(changed))
+        return {(kind, name): None if plain is None else msgpack.packb(plain) for kind, name, plain in plain}
+
+    def _plain(self, kind: str, identity: str) -> Any:
+        """A record's content; None when it is gone."""
+        tenant, _, rest = identity.partition("\x1f")
+        place = (tenant, rest)
+        match kind:
+            case "words":
+                learnt, known = self._words[place]
+                return [learnt, sorted(known)]
+            case "topics":
+                return self._topics[place].to_plain()
+            case "fingerprints":
+                return list(self._fingerprints[place].items())
+            case "features":
+                return sorted(self._features[place])
+            case "pending":
+                model, _, name = rest.partition("\x1f")
+                waiting = self._pending.get((tenant, model, name))
+                return None if waiting is None else list(waiting)
+            case _:
+                return [self._revisions, self._times]
 
     def restore(self, kind: str, identity: str, data: bytes) -> None:
         """One record back."""
@@ -86,7 +109,7 @@ class Derived:
         if learnt < self._learn and len(known) < MOST_WORDS:
             known |= words
             self._words[place] = (learnt + 1, known)
-            self._changed["words", "\x1f".join(place)] = msgpack.packb([learnt + 1, sorted(known)])
+            self._changed.add(("words", "\x1f".join(place)))
         elif words:
             yield "question.new_terms", len(words - known) / len(words)
 
@@ -111,7 +134,7 @@ class Derived:
         known[name] = observed.about
         if len(known) > MOST_FINGERPRINTS:
             del known[next(iter(known))]
-        self._changed["fingerprints", "\x1f".join(place)] = msgpack.packb(list(known.items()))
+        self._changed.add(("fingerprints", "\x1f".join(place)))
 
     def _date(self, revision: int, at: float) -> None:
         if self._revisions and revision <= self._revisions[-1]:
@@ -123,7 +146,7 @@ class Derived:
             half = MOST_TIMES // 2
             self._revisions[:half] = self._revisions[:half:2]
             self._times[:half] = self._times[:half:2]
-        self._changed["revisions", ""] = msgpack.packb([self._revisions, self._times])
+        self._changed.add(("revisions", ""))
 
     def _freshness(self, observed: Observed) -> Iterator[tuple[str, Value]]:
         """Mean age of the documents cited, in days."""
@@ -143,14 +166,14 @@ class Derived:
             known = self._features.setdefault(place, set())
             if not given <= known and len(known) < MOST_FEATURES:
                 known |= given
-                self._changed["features", "\x1f".join(place)] = msgpack.packb(sorted(known))
+                self._changed.add(("features", "\x1f".join(place)))
             # A feature that was there and is not any more is missing.
             more |= dict.fromkeys(known - given, None)
         if "prediction.value" in observed.values:
             self._keep(name, observed.values["prediction.value"], observed.slices)
         if "prediction.label" in observed.values and name in self._pending:
             predicted, slices = self._pending.pop(name)
-            self._changed["pending", "\x1f".join(name)] = None
+            self._changed.add(("pending", "\x1f".join(name)))
             more |= _judged(predicted, observed.values["prediction.label"])
             observed = replace(observed, slices=slices)
         return observed, more
@@ -159,11 +182,11 @@ class Derived:
         """Until its label comes, or so many others came."""
         if isinstance(predicted, float | str):
             self._pending[name] = (predicted, slices)
-            self._changed["pending", "\x1f".join(name)] = msgpack.packb([predicted, slices])
+            self._changed.add(("pending", "\x1f".join(name)))
         if len(self._pending) > MOST_PENDING:
             oldest = next(iter(self._pending))
             del self._pending[oldest]
-            self._changed["pending", "\x1f".join(oldest)] = None
+            self._changed.add(("pending", "\x1f".join(oldest)))
 
 
 def _judged(predicted: Value, label: Value) -> Iterator[tuple[str, Value]]:

@@ -98,6 +98,8 @@ class Series:
     recent: deque[tuple[float, float | None]] = field(default_factory=lambda: deque(maxlen=SHOWN))
     moved: bool = False
     calm: int = 0
+    # An empty sketch made like the last window's, so that windows merge without loss.
+    like: Sketch | None = None
 
     def add(
         self, value: Value, at: float, told_at: float, about: str, frame: Frame, promise: Promise, keys: int
@@ -165,12 +167,13 @@ class Series:
         if begin not in self.windows:
             if frame.by == "time" and told_at >= begin + frame.size + frame.lateness_s:
                 return None
-            self.windows[begin] = Open(Sketch.empty(self.kind), gap)
+            self.windows[begin] = Open(Sketch.empty(self.kind, like=self.like), gap)
         return self.windows[begin].sketch
 
     def _close(self, begin: float, promise: Promise, keys: int) -> Closed:
         window = self.windows.pop(begin)
         sketch = window.sketch
+        self.like = Sketch.empty(self.kind, like=sketch)
         verdict: Verdict | None = None
         if self.baseline is not None and self.collecting is None:
             verdict = compare(self.baseline.sketch, sketch)
@@ -192,21 +195,23 @@ class Series:
         windows = [[begin, one.sketch.to_bytes(), one.after_gap] for begin, one in self.windows.items()]
         sequential = self.sequential.to_bytes() if self.sequential else None
         collecting = self.collecting.to_bytes() if self.collecting else None
+        like = self.like.to_bytes() if self.like else None
         packed: bytes = msgpack.packb(
-            [1, counts, windows, sequential, collecting, SPAN.plain(self.last), list(self.recent)]
+            [1, counts, windows, sequential, collecting, SPAN.plain(self.last), list(self.recent), like]
         )
         return packed
 
     @classmethod
     def from_bytes(cls, data: bytes, baseline: bytes | None) -> "Series":
         """Back, to the last digit."""
-        _, counts, windows, sequential, collecting, last, recent = msgpack.unpackb(data)
+        _, counts, windows, sequential, collecting, last, recent, like = msgpack.unpackb(data)
         kind, seen, missing, late, last_at, moved, calm = counts
         made = cls(Kind(kind), seen, missing, late, last_at, moved=moved, calm=calm)
         made.windows = {begin: Open(Sketch.from_bytes(sketch), gap) for begin, sketch, gap in windows}
         made.sequential = Sequential.from_bytes(sequential) if sequential else None
         made.collecting = Agreed.from_bytes(collecting) if collecting else None
         made.baseline = Agreed.from_bytes(baseline) if baseline else None
+        made.like = Sketch.from_bytes(like) if like else None
         made.last = SPAN.of_plain(last)
         made.recent.extend((end, mean) for end, mean in recent)
         return made
