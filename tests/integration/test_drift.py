@@ -75,10 +75,10 @@ async def test_an_edited_prompt_file_is_named_by_its_hash(provisioned: NatsServe
     prompts.mkdir()
     prompt = prompts / "short-answer.1.md"
     prompt.write_text(SHORT)
-    spool = Spool(tmp_path / "spool", 1 << 24)
+    spool, records = Spool(tmp_path / "spool", 1 << 24), FakeRecords()
     async with model() as url, open_line(bus_settings(provisioned), "generation") as line:
         answering = Answering(
-            FakeSearcher("Every number is explained here."), FakeEmbedder(), OpenAiChat(url), PromptFiles(prompts), FakeRecords(), spool,
+            FakeSearcher("Every number is explained here."), FakeEmbedder(), OpenAiChat(url), PromptFiles(prompts), records, spool,
             Policy(threshold=0.0, model="small", grounding=Grounding.OFF, sentences=0, prompt="short-answer"),
         )  # fmt: skip
 
@@ -87,7 +87,7 @@ async def test_an_edited_prompt_file_is_named_by_its_hash(provisioned: NatsServe
                 ask = Ask("acme", f"What is number {number}?", collections=("manuals",))
                 _ = [step async for step in answering.answer(ask, "")]
 
-        async with background(saying.announce(line, spool), name="announce"):
+        async with background(saying.announce(line, spool, records.cleaned), name="announce"):
             await ask(160)
             assert await heard(provisioned, 160) == []
             prompt.write_text(LONG)
