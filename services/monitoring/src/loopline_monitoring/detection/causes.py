@@ -113,7 +113,9 @@ def _belief(version: VersionSeen, moved: Sequence[Moved]) -> float:
         if not later.size:
             return -math.inf
         best = float(signal.likelihood.max())
-        lost = best - float(signal.likelihood[later[0]])
+        # Clocks differ by so little; in dense traffic much may have come meanwhile, so the likeliest moment in between counts.
+        exact = int(np.searchsorted(signal.times, version.at))
+        lost = best - float(signal.likelihood[later[0] : max(exact, later[0]) + 1].max())
         # Values older than the recent ones are not remembered: a version before them all is as likely as the first remembered, less its age.
         total += _best(signal) - min(lost, _LOUDEST)
         if later[0] == 0:
