@@ -60,6 +60,16 @@ ANSWERS_TOTAL: Final = "loopline_answers_total"
 ANSWER_FACTS_LOST_TOTAL: Final = "loopline_answer_facts_lost_total"
 QUERIES_SERVED_LOST_TOTAL: Final = "loopline_queries_served_lost_total"
 
+# --- Metrics: drift ---
+# Open alarms by tenant, collection, signal and severity.
+DRIFT_ALARMS: Final = "loopline_drift_alarms"
+DRIFT_SIGNALS: Final = "loopline_drift_signals"
+DRIFT_TESTED: Final = "loopline_drift_tested"
+DRIFT_PROMISE: Final = "loopline_drift_promise_per_week"
+DRIFT_WRITTEN_AGE_SECONDS: Final = "loopline_drift_written_age_seconds"
+# By reader.
+DRIFT_READ_AGE_SECONDS: Final = "loopline_drift_read_age_seconds"
+
 # Seconds; from a cached look-up to an upload.
 SECONDS_BUCKETS: Final = (
     0.001,

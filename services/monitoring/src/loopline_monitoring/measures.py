@@ -7,15 +7,16 @@ from collections import Counter as Count
 from prometheus_client import Gauge
 
 from loopline_monitoring.app import Monitor
+from loopline_runtime import names
 
 ALARMS = Gauge(
-    "loopline_drift_alarms", "Alarms that are open, muted ones too", ["tenant", "collection", "signal", "severity"]
+    names.DRIFT_ALARMS, "Alarms that are open, muted ones too", ["tenant", "collection", "signal", "severity"]
 )
-SIGNALS = Gauge("loopline_drift_signals", "Series of values that are watched")
-TESTED = Gauge("loopline_drift_tested", "Series with a baseline, which share the promise")
-PROMISE = Gauge("loopline_drift_promise_per_week", "False alarms a week that the operator accepts")
-WRITTEN_AGE = Gauge("loopline_drift_written_age_seconds", "Since the state was last known to be written")
-READ_AGE = Gauge("loopline_drift_read_age_seconds", "Since a stream was last asked, by reader", ["reader"])
+SIGNALS = Gauge(names.DRIFT_SIGNALS, "Series of values that are watched")
+TESTED = Gauge(names.DRIFT_TESTED, "Series with a baseline, which share the promise")
+PROMISE = Gauge(names.DRIFT_PROMISE, "False alarms a week that the operator accepts")
+WRITTEN_AGE = Gauge(names.DRIFT_WRITTEN_AGE_SECONDS, "Since the state was last known to be written")
+READ_AGE = Gauge(names.DRIFT_READ_AGE_SECONDS, "Since a stream was last asked, by reader", ["reader"])
 EVERY_S = 2.0
 
 
