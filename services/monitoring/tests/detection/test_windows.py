@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
 
-from loopline_monitoring.detection import Kind, Severity, Sketch, compare
+from loopline_monitoring.detection import Kind, Severity, Sketch, compare, effects
+from loopline_monitoring.detection.windows import smirnov
 
 
 def sketched(values, kind=Kind.NUMERIC):
@@ -118,3 +120,16 @@ def test_vectors_of_another_length_are_a_change_and_no_crash():
     verdict = compare(*sides)
     assert verdict.p == 0.0
     assert verdict.told == "vectors of 8 -> 16 numbers"
+
+
+@pytest.mark.parametrize("rounded", [6, 1, 0])
+def test_the_distance_is_scipys_also_with_equal_values(rounded):
+    for seed in range(20):
+        before, after = (
+            np.sort(numbers(seed, 150).round(rounded)),
+            np.sort((numbers(seed + 50, 90) + 0.3).round(rounded)),
+        )
+        distance, p = smirnov(after, effects.ranks(before, after), 150, 90)
+        theirs = ks_2samp(before, after, method="asymp")
+        assert distance == pytest.approx(theirs.statistic, abs=1e-12)
+        assert p == pytest.approx(theirs.pvalue, rel=0.35, abs=1e-4)

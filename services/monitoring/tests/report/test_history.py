@@ -102,7 +102,7 @@ def test_rates_and_names_are_shown_by_their_share():
 
 def test_questions_have_a_map_of_before_and_after():
     page = page_of(remembered(), "Drift")
-    assert (len(page.spots), sum(spot.later for spot in page.spots)) == (90 + 160, 160)
+    assert (len(page.spots), sum(spot.later for spot in page.spots)) == (90 + 200, 200)
     assert page.spots[0].about.startswith("asked ")
 
 

@@ -34,14 +34,20 @@ def severity(effect: float) -> Severity:
     return Severity.MEDIUM if effect < 0.8 else Severity.HIGH
 
 
-def shift(before: _Numbers, after: _Numbers) -> float:
-    """By how many standard deviations `after` lies higher, both sorted; ties count half."""
+def ranks(before: _Numbers, after: _Numbers) -> tuple[_Numbers, _Numbers]:
+    """For each of `after`, which share of `before` lies below it, and which below or at it; both sorted and not empty."""
+    below = np.searchsorted(before, after, side="left") / before.size
+    through = np.searchsorted(before, after, side="right") / before.size
+    return below, through
+
+
+def shift(before: _Numbers, after: _Numbers, known: tuple[_Numbers, _Numbers] | None = None) -> float:
+    """By how many standard deviations `after` lies higher, both sorted; ties count half. `known`: their ranks."""
     if not before.size or not after.size:
         return 0.0
-    below = np.searchsorted(before, after, side="left").mean() / before.size
-    through = np.searchsorted(before, after, side="right").mean() / before.size
+    below, through = known or ranks(before, after)
     edge = 0.5 / (before.size + after.size)
-    superior = min(1 - edge, max(edge, float(below + through) / 2))
+    superior = min(1 - edge, max(edge, float(below.mean() + through.mean()) / 2))
     return max(-LARGEST, min(LARGEST, math.sqrt(2) * float(ndtri(superior))))
 
 

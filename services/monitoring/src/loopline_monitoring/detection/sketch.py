@@ -194,9 +194,9 @@ class Sketch:
         return self.low < self.high and set(self.numbers) <= {self.low, self.high}
 
     def sampled(self, whole: bool = False) -> float:
-        """On how many values what is known of the order, or the subjects, rests; half of the vectors serve to find centres."""
+        """On how many values what is known of the order, or the subjects, rests; a third of the vectors serves to find centres."""
         if self.kind is Kind.VECTOR:
-            return float(len(self.rows) if whole else len(self.rows) // 2)
+            return float(len(self.rows) if whole else len(self.rows) * 2 // 3)
         return float(len(self.numbers) if self.kind is Kind.NUMERIC and not self.two_valued else self.count)
 
     def summary(self) -> Summary:

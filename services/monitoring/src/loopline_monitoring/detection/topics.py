@@ -1,6 +1,6 @@
 """The subjects of a baseline's vectors: a few centres, and how far from the nearest one is usual.
 
-Centres come from k-means (scipy) over one half of the sampled vectors; what is usual is measured on the other half, since vectors lie closer to
+Centres come from k-means (scipy) over a third of the sampled vectors; what is usual is measured on the others, since vectors lie closer to
 centres made of themselves than any later one does.
 """
 
@@ -27,16 +27,18 @@ class Topics:
 
     def __init__(self, centres: Vector, rings: list[float], places: list[int], width: int) -> None:
         self.centres, self.rings, self.width = centres, rings, width
-        # How many vectors of the other half lie in each place: topic * RINGS + ring.
+        # How many vectors of the others lie in each place: topic * RINGS + ring.
         self.places = places
 
     @classmethod
     def fit(cls, vectors: Vector, width: int = 0) -> "Topics":
-        """From sampled vectors, [n, <= 96], as `Sketch.vectors` gives them; `width` is what they had before."""
+        """From sampled vectors, [n, <= 64], as `Sketch.vectors` gives them; `width` is what they had before."""
         count = len(vectors)
         width = width or vectors.shape[1]
-        learnt, measured = (vectors[::2], vectors[1::2]) if count >= _FEWEST else (vectors, vectors)
-        topics = max(1, min(MOST_TOPICS, len(learnt) // 12))
+        learnt, measured = (
+            (vectors[::3], np.delete(vectors, np.s_[::3], axis=0)) if count >= _FEWEST else (vectors, vectors)
+        )
+        topics = max(1, min(MOST_TOPICS, len(learnt) // 8))
         centres = learnt.mean(axis=0, keepdims=True)
         if topics > 1 and len(np.unique(learnt, axis=0)) > topics:
             found, _ = kmeans2(

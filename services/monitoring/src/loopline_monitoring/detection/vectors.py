@@ -1,6 +1,6 @@
 """An even sample of vectors in a fixed number of bytes.
 
-Vectors longer than WIDTH are turned by one fixed random matrix into WIDTH numbers, which keeps their distances to within some 10 % (Johnson and
+Vectors longer than WIDTH are turned by one fixed random matrix into WIDTH numbers, which keeps their distances to within some 12 % (Johnson and
 Lindenstrauss 1984), and held as 16-bit floats.
 """
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from loopline_monitoring.detection.kinds import Vector
 
-WIDTH: Final = 96
+WIDTH: Final = 64
 
 
 def _steps(width: int) -> float:
@@ -46,7 +46,7 @@ def narrowed(vector: Vector) -> Vector:
 class Rows:
     """The sampled vectors, and the id each came with."""
 
-    PLACES: ClassVar[int] = 160
+    PLACES: ClassVar[int] = 320
     __slots__ = ("abouts", "rows", "width")
 
     def __init__(self) -> None:

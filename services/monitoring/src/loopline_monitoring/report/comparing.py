@@ -63,7 +63,7 @@ def compare_tables(reference: Table, current: Table, level: float = 0.05, title:
 
 def _compared(name: str, before: Column, after: Column) -> Signal:
     old, new = np.sort(before.numbers), np.sort(after.numbers)
-    counts = Counter(before.names), Counter(after.names)
+    counts = before.names, after.names
     shares = bars_of_numbers(old, new) if before.kind is Kind.NUMERIC else bars_of_names(*counts)
     band = (
         (float(old[old.size // 20]), float(old[old.size // 2]), float(old[-1 - old.size // 20])) if old.size else None

@@ -25,11 +25,12 @@ _FEWEST_TEXTS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its values in the order of the rows, without those that are missing or odd."""
+    """One column without what is missing or odd; numbers in the order of the rows."""
 
     kind: Kind
     numbers: _Numbers
-    names: Sequence[str]
+    # How often each name came.
+    names: Counter[str]
     rows: int
     missing: int
     odd: int
@@ -68,28 +69,36 @@ def read(path: Path) -> Table:
 
 def column(cells: Sequence[str], like: Column | None = None) -> Column:
     """The cells as what they are, or as what the other file's column is."""
-    numbers = _numbers(cells)
-    missing = _missing(cells, numbers)
+    numeric = None if like is None else like.kind is Kind.NUMERIC and not like.lengths
+    if numeric is not False:
+        try:
+            numbers = np.array(list(map(float, cells)), np.float64)
+        except ValueError:
+            pass
+        else:
+            if cells and np.isfinite(numbers).all():
+                return Column(Kind.NUMERIC, numbers, Counter(), len(cells), 0, 0)
+    # Each different cell is looked at once: names come often.
+    seen = Counter(cells)
+    values = {cell: _number(cell) for cell in seen}
+    holes = {cell for cell in seen if cell.strip().lower() in MISSING}
+    missing = sum(seen[cell] for cell in holes)
     held = len(cells) - missing
-    found = int(np.isfinite(numbers).sum())
-    mostly = found > 0 and found >= _NUMERIC * held
-    numeric = mostly if like is None else like.kind is Kind.NUMERIC and not like.lengths
+    found = sum(count for cell, count in seen.items() if math.isfinite(values[cell]))
+    if numeric is None:
+        numeric = found > 0 and found >= _NUMERIC * held
     if numeric:
-        return Column(Kind.NUMERIC, numbers[np.isfinite(numbers)], (), len(cells), missing, held - found)
-    names = [cell for cell in cells if cell.strip().lower() not in MISSING]
-    texts = len(set(names)) > max(_FEWEST_TEXTS, _TEXTS * len(names)) if like is None else like.lengths
+        every = np.array([values[cell] for cell in cells], np.float64)
+        # Infinity is nothing a sensor can mean, however it is written.
+        endless = sum(seen[cell] for cell, value in values.items() if math.isinf(value) and cell not in holes)
+        kept = every[np.isfinite(every)]
+        return Column(Kind.NUMERIC, kept, Counter(), len(cells), missing + endless, held - found - endless)
+    names = Counter({cell: count for cell, count in seen.items() if cell not in holes})
+    texts = len(names) > max(_FEWEST_TEXTS, _TEXTS * held) if like is None else like.lengths
     if texts:
-        lengths = np.fromiter(map(len, names), np.float64, len(names))
-        return Column(Kind.NUMERIC, lengths, (), len(cells), missing, 0, lengths=True)
+        lengths = np.array([len(cell) for cell in cells if cell not in holes], np.float64)
+        return Column(Kind.NUMERIC, lengths, Counter(), len(cells), missing, 0, lengths=True)
     return Column(Kind.CATEGORICAL, np.zeros(0), names, len(cells), missing, 0)
-
-
-def _numbers(cells: Sequence[str]) -> _Numbers:
-    """[cells]: the number of each, NaN where there is none."""
-    try:
-        return np.array(list(map(float, cells)), np.float64)
-    except ValueError:
-        return np.array([_number(cell) for cell in cells], np.float64)
 
 
 def _number(cell: str) -> float:
@@ -97,9 +106,3 @@ def _number(cell: str) -> float:
         return float(cell)
     except ValueError:
         return math.nan
-
-
-def _missing(cells: Sequence[str], numbers: _Numbers) -> int:
-    """How many cells say nothing; infinity is nothing a sensor can mean."""
-    silent = np.flatnonzero(~np.isfinite(numbers))
-    return sum(cells[place].strip().lower() in MISSING for place in silent.tolist())
