@@ -53,7 +53,8 @@ demo: setup ## the line on real documents
 	@$(BIN)/python -m loopline_local.demo $(if $(DOCS),--docs "$(DOCS)")
 
 test: setup ## all tests but the benchmarks
-	@$(BIN)/python -m pytest -q libs services infra/local infra/k8s tests/architecture tests/integration tests/e2e tests/faults
+	@echo "besides these: make k8s-test (a real control plane), make images-test (a Docker engine)"
+	@$(BIN)/python -m pytest -q libs services infra/local infra/k8s/tests tests/architecture tests/integration tests/e2e tests/faults
 
 lint: setup ## style, import contracts, protos
 	@$(BIN)/ruff check .
