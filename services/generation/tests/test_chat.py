@@ -6,6 +6,7 @@ import pytest
 
 from loopline_generation.adapters.chat_openai import OpenAiChat
 from loopline_generation.model import Message, Sampling, Usage
+from loopline_generation.ports import ModelInfo
 from loopline_runtime.errors import Invalid, LooplineError, Overloaded, TimedOut, Unavailable
 from loopline_testing.model_server import ScriptedServer, scripted_server, usage, word
 from loopline_testing.nats import free_port
@@ -73,6 +74,7 @@ async def test_failures_keep_their_meaning(
 async def test_an_error_in_mid_stream_keeps_what_was_said_and_is_not_tried_again(server: ScriptedServer):
     server.scripts.append((200, [word("Because "), {"error": {"message": "gone", "http_status_code": 500}}]))
     stream = OpenAiChat(server.url).stream(MESSAGES, "", Sampling())
+    assert (await anext(stream)).served
     assert (await anext(stream)).text == "Because "
     with pytest.raises(Unavailable):
         await anext(stream)
@@ -104,7 +106,41 @@ async def test_leaving_closes_the_stream_so_that_the_model_stops(server: Scripte
     assert len(server.requests) == 1
 
 
-async def test_the_server_says_which_model_it_serves(server: ScriptedServer):
+async def test_the_server_that_answers_says_which_model_it_serves(server: ScriptedServer):
+    server.scripts.append((200, [word("so."), DONE]))
+    deltas = [delta async for delta in OpenAiChat(server.url).stream(MESSAGES, "", Sampling())]
+    assert deltas[0].served == ModelInfo(
+        "acme/model", "abc123", "text-generation-router 3.3.5 max_total_tokens=512", is_tgi=True
+    )
+
+
+async def test_another_server_is_asked_when_one_is_full_or_away(server: ScriptedServer):
+    async with scripted_server() as second:
+        server.scripts.append((200, [TGI_FULL, DONE]))
+        second.scripts += [(200, [word("two"), DONE])] * 2
+        chat = OpenAiChat(f"{server.url},http://127.0.0.1:{free_port()},{second.url}")
+        for _ in range(2):
+            deltas = [delta.text async for delta in chat.stream(MESSAGES, "", Sampling())]
+            assert "".join(deltas) == "two"
+    assert len(server.requests) == 1
+
+
+async def test_tries_have_a_budget_so_that_a_failing_server_is_not_buried_in_them(server: ScriptedServer):
+    server.scripts += [(503, [{}])] * 200
     chat = OpenAiChat(server.url)
-    assert (await chat.info()).revision == "abc123"
-    assert (await chat.info()).name == "acme/model"
+    for _ in range(40):
+        with pytest.raises(Unavailable):
+            await anext(aiter(chat.stream(MESSAGES, "", Sampling())))
+    assert len(server.requests) <= 40 + 10 + 40 * 0.2 + 1
+
+
+async def test_silence_between_words_ends_it_though_the_connection_is_kept_alive(server: ScriptedServer):
+    """TGI's heartbeats are comments: only words count."""
+    server.scripts.append((200, [word("Because "), *[b""] * 100]))
+    server.pause_s = 0.05
+    stream = OpenAiChat(server.url, timeout_s=5, stall_s=0.3).stream(MESSAGES, "", Sampling())
+    assert (await anext(stream)).served
+    assert (await anext(stream)).text == "Because "
+    with pytest.raises(TimedOut):
+        await anext(stream)
+    assert len(server.requests) == 1

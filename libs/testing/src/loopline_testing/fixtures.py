@@ -23,6 +23,12 @@ def bus_settings(server: NatsServer) -> Nats:
     return Nats(url=server.url, fetch_s=1.0, publish_timeout_s=2.0)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Servers that are somewhere else."""
+    parser.addoption("--tgi-url", default="", help="a real TGI that the suite of model servers runs against too")
+    parser.addoption("--tei-url", default="", help="a real TEI that the embedding service's suite runs against too")
+
+
 @pytest.fixture
 def bus() -> Iterator[NatsServer]:
     """A nats-server of the test's own, not provisioned."""

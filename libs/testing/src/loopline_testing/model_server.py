@@ -15,6 +15,13 @@ class ScriptedServer:
         self.pause_s = 0.0
         self.left_early = 0
         self.port = 0
+        self.info: dict[str, object] = {
+            "model_id": "acme/model",
+            "model_sha": "abc123",
+            "router": "text-generation-router",
+            "version": "3.3.5",
+            "max_total_tokens": 512,
+        }
 
     @property
     def url(self) -> str:
@@ -30,7 +37,7 @@ class ScriptedServer:
             )
             body = await reader.readexactly(length)
             if head.startswith("GET /info"):
-                await self._reply(writer, 200, {"model_id": "acme/model", "model_sha": "abc123"})
+                await self._reply(writer, 200, self.info)
             elif head.startswith("POST"):
                 self.requests.append(json.loads(body))
                 await self._stream(writer, *self.scripts.pop(0))
@@ -56,6 +63,10 @@ class ScriptedServer:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
         for payload in payloads:
             await asyncio.sleep(self.pause_s)
+            if payload == b"":
+                writer.write(b":\n\n")  # a comment, as servers send to keep connections alive
+                await writer.drain()
+                continue
             writer.write(
                 b"data: " + (payload if isinstance(payload, bytes) else json.dumps(payload).encode()) + b"\n\n"
             )

@@ -46,7 +46,7 @@ async def serve() -> None:
     settings = Settings()
     targets, tgi = settings.targets, settings.tgi
     spool = Spool(settings.spool.path, settings.spool.most_bytes)
-    chat = OpenAiChat(tgi.url, key=tgi.key.get_secret_value(), timeout_s=tgi.timeout_s)
+    chat = OpenAiChat(tgi.url, key=tgi.key.get_secret_value(), timeout_s=tgi.timeout_s, stall_s=tgi.stall_s)
     prompts = PromptFiles(settings.answers.prompts)
     key = settings.access.key.get_secret_value()
     with start_telemetry(settings.telemetry, "generation") as telemetry:

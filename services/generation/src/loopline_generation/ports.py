@@ -1,26 +1,34 @@
 """What this service needs from the world."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from loopline_generation.model import Ask, Disk, Erased, Message, Order, Record, Sampling, Searched, Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """Some of what a model says; usage and the model's name come when they are known."""
-
-    text: str = ""
-    usage: Usage | None = None
+from loopline_generation.model import Ask, Disk, Erased, Message, Order, Record, Sampling, Searched, Usage, Versions
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Which model a server serves, as it says itself."""
+    """Which model a server serves, as it says itself; `server`: what serves it, with its limits."""
 
     name: str = ""
     revision: str = ""
+    server: str = ""
+    is_tgi: bool = False
+
+    def noted_in(self, versions: Versions) -> Versions:
+        """The versions of an answer it made."""
+        model = versions.model or self.name
+        return replace(versions, model=model, model_revision=self.revision, model_server=self.server)
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Some of what a model says; usage and who serves come when they are known."""
+
+    text: str = ""
+    usage: Usage | None = None
+    served: ModelInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +62,7 @@ class Chat(Protocol):
     """A language model."""
 
     def stream(self, messages: Sequence[Message], model: str, sampling: Sampling) -> AsyncIterator[Delta]:
-        """What it says, bit by bit. Overloaded, Invalid, TimedOut or Unavailable, also in mid-stream. Closing it stops the model."""
-        ...
-
-    async def info(self) -> ModelInfo:
-        """Which model it is; empty when it does not say."""
+        """Who says it, then what, bit by bit. Overloaded, Invalid, TimedOut or Unavailable, also in mid-stream. Closing it stops the model."""
         ...
 
 

@@ -86,6 +86,8 @@ def _ask(tenant: str, request: messages.AnswerRequest) -> Ask:
             sampling.top_p if sampling.HasField("top_p") else None,
             sampling.seed if sampling.HasField("seed") else None,
             tuple(sampling.stop),
+            sampling.json_schema,
+            sampling.grammar,
         ),
         prompt=request.prompt,
         prompt_version=request.prompt_version,

@@ -20,12 +20,14 @@ class Targets(Group):
 
 
 class Tgi(Group):
-    """An OpenAI-compatible server: TGI, vLLM, llama.cpp. The address without /v1."""
+    """An OpenAI-compatible server: TGI, vLLM, llama.cpp. The address without /v1; several equal ones with commas."""
 
     url: str = "http://127.0.0.1:8080"
     key: SecretStr = SecretStr("")
     model: str = ""
+    # Until the first word; from word to word.
     timeout_s: float = 60.0
+    stall_s: float = 20.0
 
 
 class Answers(Group):

@@ -1,5 +1,7 @@
 """OpenAI-compatible chat completions, as TGI, vLLM and llama.cpp serve them; always streamed, so that leaving stops the model."""
 
+import asyncio
+import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from typing import Any
@@ -9,6 +11,7 @@ from huggingface_hub import AsyncInferenceClient, ChatCompletionStreamOutput, se
 from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError, TextGenerationError
 from opentelemetry import trace
 
+from loopline_generation.adapters.model_servers import Budget, Server, Servers
 from loopline_generation.model import Message, Sampling, Usage
 from loopline_generation.ports import Delta, ModelInfo
 from loopline_runtime import names
@@ -20,57 +23,95 @@ USAGE: Any = {"include_usage": True}
 
 
 class OpenAiChat:
-    """The port `Chat`. `url`: the server without `/v1`; times in seconds."""
+    """The port `Chat`. `urls`: one server or several equal ones, with commas, without `/v1`.
 
-    def __init__(self, url: str, *, key: str = "", timeout_s: float = 60.0) -> None:
-        self._url = url.rstrip("/")
+    Times in seconds: `timeout_s` until the first word, `stall_s` from word to word.
+    """
+
+    def __init__(self, urls: str, *, key: str = "", timeout_s: float = 60.0, stall_s: float = 20.0) -> None:
+        self._servers = Servers(urls)
+        self._budget = Budget()
         self._key = key
         self._timeout_s = timeout_s
-        self._info: ModelInfo | None = None
+        self._stall_s = stall_s
         context = ssl.create_default_context()
         # Each answer has a client of its own, closed with it; the certificates are read once, for they take the longest.
         set_async_client_factory(lambda: httpx2.AsyncClient(verify=context, trust_env=False))
 
     async def stream(self, messages: Sequence[Message], model: str, sampling: Sampling) -> AsyncGenerator[Delta, None]:
-        """See the port. Tried again only while nothing was said yet, and only when the server could not be reached."""
+        """See the port. Tried again only while nothing was said yet and the budget allows; see `_may_try_again`."""
         span = tracer.start_span(
             f"chat {model}".strip(), kind=trace.SpanKind.CLIENT, attributes=_asked_for(model, sampling)
         )
+        self._budget.called()
+        tried: list[Server] = []
         try:
-            for left in reversed(range(TRIES)):
+            while True:
+                server = self._servers.next(tried)
+                tried.append(server)
+                server.busy += 1
                 said = False
                 try:
-                    async for delta in self._once(messages, model, sampling):
+                    async for delta in self._once(server, messages, model, sampling):
                         said = said or bool(delta.text)
                         if delta.usage:
                             span.set_attribute(names.GEN_AI_INPUT_TOKENS, delta.usage.prompt_tokens)
                             span.set_attribute(names.GEN_AI_OUTPUT_TOKENS, delta.usage.completion_tokens)
                         yield delta
                 except Unavailable as error:
-                    if said or not left or isinstance(error, Overloaded | TimedOut):
+                    server.failed()
+                    if said or not self._may_try_again(error, tried):
                         span.set_attribute(names.ERROR_TYPE, error.reason)
                         raise
                     continue
+                finally:
+                    server.busy -= 1
                 return
         finally:
             span.end()
 
-    async def _once(self, messages: Sequence[Message], model: str, sampling: Sampling) -> AsyncGenerator[Delta, None]:
+    def _may_try_again(self, error: Unavailable, tried: list[Server]) -> bool:
+        """A full server is not asked again, but another one is; what took too long is not tried anywhere."""
+        elsewhere = len(set(map(id, tried))) < len(self._servers)
+        if isinstance(error, TimedOut) or (isinstance(error, Overloaded) and not elsewhere):
+            return False
+        return (elsewhere or len(tried) < TRIES) and self._budget.again()
+
+    async def _once(
+        self, server: Server, messages: Sequence[Message], model: str, sampling: Sampling
+    ) -> AsyncGenerator[Delta, None]:
         try:
+            # Heartbeats of the server keep a connection busy: only words count, and the first may take longer.
+            now = asyncio.get_running_loop().time
+            until = now() + self._timeout_s
             async with AsyncInferenceClient(
-                base_url=self._url, api_key=self._key or "-", timeout=self._timeout_s
+                base_url=server.url, api_key=self._key or "-", timeout=self._timeout_s
             ) as client:
-                stream = await self._began(client, messages, model, sampling)
-                async for chunk in stream:
+                async with asyncio.timeout_at(until):
+                    served = await server.info()
+                    stream = await self._began(client, messages, model, sampling, served)
+                yield Delta(served=served)
+                words = aiter(stream)
+                while True:
+                    async with asyncio.timeout_at(until):
+                        chunk = await anext(words, None)
+                    if chunk is None:
+                        return
                     text = chunk.choices[0].delta.content if chunk.choices else ""
                     usage = Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens) if chunk.usage else None
                     if text or usage:
                         yield Delta(text or "", usage)
+                        until = now() + self._stall_s
         except (httpx2.HTTPError, TextGenerationError, OSError, ValueError) as error:
             raise told(error) from error
 
     async def _began(
-        self, client: AsyncInferenceClient, messages: Sequence[Message], model: str, sampling: Sampling
+        self,
+        client: AsyncInferenceClient,
+        messages: Sequence[Message],
+        model: str,
+        sampling: Sampling,
+        served: ModelInfo,
     ) -> AsyncIterable[ChatCompletionStreamOutput]:
         try:
             stream: Any = await client.chat_completion(
@@ -83,6 +124,7 @@ class OpenAiChat:
                 seed=sampling.seed,
                 stop=list(sampling.stop) or None,
                 stream_options=USAGE,
+                **_constrained(sampling, served),
             )
         except (HfHubHTTPError, httpx2.ResponseNotRead) as error:
             # At a 422 the client itself stumbles over the refusal it wants to quote; it is behind its error.
@@ -95,25 +137,19 @@ class OpenAiChat:
         said: AsyncIterable[ChatCompletionStreamOutput] = stream
         return said
 
-    async def info(self) -> ModelInfo:
-        """See the port. TGI says it at /info, others at /v1/models; asked once."""
-        if self._info is None:
-            try:
-                async with httpx2.AsyncClient(base_url=self._url, timeout=2.0, trust_env=False) as http:
-                    self._info = await _asked(http)
-            except (httpx2.HTTPError, ValueError):
-                return ModelInfo()
-        return self._info
 
-
-async def _asked(http: httpx2.AsyncClient) -> ModelInfo:
-    reply = await http.get("/info")
-    if reply.status_code == httpx2.codes.OK:
-        said = reply.json()
-        return ModelInfo(str(said.get("model_id", "")), str(said.get("model_sha") or ""))
-    reply = await http.get("/v1/models")
-    models = reply.json().get("data") or [{}]
-    return ModelInfo(str(models[0].get("id", "")), str(models[0].get("created", "")))
+def _constrained(sampling: Sampling, served: ModelInfo) -> dict[str, Any]:
+    """How the output is bound to a JSON schema or a grammar, in the server's dialect."""
+    if sampling.json_schema:
+        schema = json.loads(sampling.json_schema)
+        if served.is_tgi:
+            return {"response_format": {"type": "json", "value": schema}}
+        return {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}}
+    if sampling.grammar:
+        if served.is_tgi:
+            return {"response_format": {"type": "regex", "value": sampling.grammar}}
+        return {"extra_body": {"grammar": sampling.grammar}}
+    return {}
 
 
 def _asked_for(model: str, sampling: Sampling) -> dict[str, str | int | float]:

@@ -56,6 +56,7 @@ class FakeChat:
         self.asked.append(messages)
         done = False
         try:
+            yield Delta(served=ModelInfo("fake-model", "r7", "fake"))
             for word in self.words:
                 await asyncio.sleep(self.pause_s)
                 yield Delta(word)
@@ -65,10 +66,6 @@ class FakeChat:
             done = True
         finally:
             self.cut_short = not done
-
-    async def info(self) -> ModelInfo:
-        """See the port."""
-        return ModelInfo("fake-model", "r7")
 
 
 class FakeRecords:

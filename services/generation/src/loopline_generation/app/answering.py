@@ -11,7 +11,8 @@ from loopline_generation.app.grounding import Evidence
 from loopline_generation.app.policy import Policy
 from loopline_generation.app.prompting import compressed, filled, recent, search_question, wanted, whole
 from loopline_generation.app.sentences import Scored, preselected, scored, sentences_of
-from loopline_generation.app.speaking import Checked, closest, marked, plain, quoted, strict
+from loopline_generation.app.speaking import Checked, closest, marked, plain, quoted, strict, verbatim
+from loopline_generation.limits import checked
 from loopline_generation.model import (
     Ask,
     Engine,
@@ -30,7 +31,6 @@ from loopline_generation.model import (
     Token,
     Verdicts,
     Versions,
-    checked,
 )
 from loopline_generation.ports import Announcer, Chat, Embedder, Prompt, Prompts, Records, Searcher
 from loopline_runtime.errors import LooplineError, NotFound, Overloaded
@@ -240,6 +240,8 @@ class Answering:
         draft.record = replace(draft.record, prompt=messages)
         async with aclosing(self._deltas(ask, draft, messages)) as deltas:
             match self._grounding(ask):
+                case Grounding.OFF if ask.sampling.bound:
+                    tokens = verbatim(deltas)
                 case Grounding.OFF:
                     tokens = plain(deltas, passages, found)
                 case Grounding.MARK:
@@ -256,6 +258,8 @@ class Answering:
         model = ask.model or self._policy.model
         stream = self._chat.stream(messages, model, self._policy.sampled(ask.sampling))
         async for delta in stream:
+            if delta.served:
+                draft.record = replace(draft.record, versions=delta.served.noted_in(draft.record.versions))
             if delta.usage:
                 draft.record = replace(draft.record, usage=self._policy.priced(delta.usage))
             if delta.text:
@@ -264,10 +268,6 @@ class Answering:
                     timings = replace(draft.record.timings, first_token_ms=_ms_since(began))
                     draft.record = replace(draft.record, timings=timings)
                 yield delta.text
-        info = await self._chat.info()
-        versions = draft.record.versions
-        named = replace(versions, model=versions.model or info.name, model_revision=info.revision)
-        draft.record = replace(draft.record, versions=named)
 
     def _ended(self, draft: _Draft, outcome: Outcome, error: str) -> Finished:
         found, record = draft.checked, draft.record
@@ -315,7 +315,8 @@ class Answering:
             await self._records.put(replace(draft.record, text=draft.text))
 
     def _grounding(self, ask: Ask) -> Grounding:
-        return ask.grounding or self._policy.grounding
+        """What is bound to a schema or a grammar is passed on word for word."""
+        return Grounding.OFF if ask.sampling.bound else ask.grounding or self._policy.grounding
 
 
 def _outcome(work: "asyncio.Task[None]", stopping: bool) -> tuple[Outcome, str]:

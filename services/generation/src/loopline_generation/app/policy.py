@@ -47,6 +47,8 @@ class Policy:
             default.top_p if asked.top_p is None else asked.top_p,
             default.seed if asked.seed is None else asked.seed,
             asked.stop or default.stop,
+            asked.json_schema,
+            asked.grammar,
         )
 
     def priced(self, usage: Usage) -> Usage:

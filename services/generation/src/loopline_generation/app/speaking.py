@@ -50,6 +50,12 @@ def closest(passages: Sequence[Passage]) -> str:
     return f"The documents do not answer this question. The closest passages are in {near}."
 
 
+async def verbatim(deltas: Deltas) -> AsyncIterator[Token]:
+    """Output that is bound to a form: what looks like a citation is part of it."""
+    async for delta in deltas:
+        yield Token(delta)
+
+
 async def plain(deltas: Deltas, passages: Sequence[Passage], checked: Checked) -> AsyncIterator[Token]:
     """As the model says it; only numbers that name no passage are taken out."""
     citations = Citations(len(passages))

@@ -27,7 +27,7 @@ from loopline.ingestion.v1 import events_pb2 as loopline_dot_ingestion_dot_v1_do
 from loopline.retrieval.v1 import retrieval_service_pb2 as loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#loopline/generation/v1/events.proto\x12\x16loopline.generation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"loopline/ingestion/v1/events.proto\x1a-loopline/retrieval/v1/retrieval_service.proto\"\xc6\x01\n\rAnswerStarted\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ollections\x18\x02 \x03(\t\x12\x10\n\x08question\x18\x03 \x01(\t\x12\x32\n\x08versions\x18\x04 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x63onversation_id\x18\x06 \x01(\t\"\xe4\x04\n\x0e\x41nswerFinished\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x30\n\x07outcome\x18\x02 \x01(\x0e\x32\x1f.loopline.generation.v1.Outcome\x12\x13\n\x0b\x63ollections\x18\x03 \x03(\t\x12\x10\n\x08question\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x33\n\tcitations\x18\x06 \x03(\x0b\x32 .loopline.generation.v1.Citation\x12\x30\n\x08passages\x18\x07 \x03(\x0b\x32\x1e.loopline.retrieval.v1.Passage\x12\x32\n\x08versions\x18\x08 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12,\n\x05usage\x18\t \x01(\x0b\x32\x1d.loopline.generation.v1.Usage\x12\x30\n\x07timings\x18\n \x01(\x0b\x32\x1f.loopline.generation.v1.Timings\x12\x32\n\x08verdicts\x18\x0b \x01(\x0b\x32 .loopline.generation.v1.Verdicts\x12.\n\nstarted_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x63onversation_id\x18\r \x01(\t\x12\r\n\x05\x65rror\x18\x0e \x01(\t\x12/\n\x06prompt\x18\x0f \x03(\x0b\x32\x1f.loopline.generation.v1.Message\x12\x10\n\x08trace_id\x18\x10 \x01(\t\x12\x0e\n\x06run_id\x18\x11 \x01(\t\"(\n\x07Message\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\xb8\x01\n\x08Versions\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x16\n\x0eprompt_version\x18\x02 \x01(\t\x12\x13\n\x0bprompt_hash\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x16\n\x0emodel_revision\x18\x06 \x01(\t\x12\x0f\n\x07indexes\x18\x07 \x03(\t\x12\x17\n\x0f\x65mbedding_model\x18\x08 \x01(\t\x12\x0e\n\x06policy\x18\t \x01(\t\"U\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\r\x12\x11\n\x04\x63ost\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x07\n\x05_cost\"F\n\x07Timings\x12\x11\n\tsearch_ms\x18\x01 \x01(\x01\x12\x16\n\x0e\x66irst_token_ms\x18\x02 \x01(\x01\x12\x10\n\x08total_ms\x18\x03 \x01(\x01\"\xbd\x01\n\x08Verdicts\x12\x11\n\tabstained\x18\x01 \x01(\x08\x12\x34\n\tgrounding\x18\x02 \x01(\x0e\x32!.loopline.generation.v1.Grounding\x12\x11\n\tsentences\x18\x03 \x01(\r\x12\x11\n\tsupported\x18\x04 \x01(\r\x12\x19\n\x11invalid_citations\x18\x05 \x03(\r\x12\x10\n\x08replaced\x18\x06 \x01(\r\x12\x15\n\ranswerability\x18\x07 \x01(\x01\"P\n\x08\x43itation\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x10\n\x08\x63hunk_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\r\n\x05quote\x18\x04 \x01(\t\"\x8c\x01\n\x0e\x44ocumentErased\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12\x30\n\x08removals\x18\x05 \x03(\x0b\x32\x1e.loopline.ingestion.v1.Removal*d\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_COMPLETED\x10\x01\x12\x15\n\x11OUTCOME_CANCELLED\x10\x02\x12\x12\n\x0eOUTCOME_FAILED\x10\x03*c\n\tGrounding\x12\x19\n\x15GROUNDING_UNSPECIFIED\x10\x00\x12\x11\n\rGROUNDING_OFF\x10\x01\x12\x12\n\x0eGROUNDING_MARK\x10\x02\x12\x14\n\x10GROUNDING_STRICT\x10\x03\x42\\\n\x1a\x64\x65v.loopline.generation.v1P\x01Z#loopline/generation/v1;generationv1\xaa\x02\x16Loopline.Generation.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#loopline/generation/v1/events.proto\x12\x16loopline.generation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"loopline/ingestion/v1/events.proto\x1a-loopline/retrieval/v1/retrieval_service.proto\"\xc6\x01\n\rAnswerStarted\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ollections\x18\x02 \x03(\t\x12\x10\n\x08question\x18\x03 \x01(\t\x12\x32\n\x08versions\x18\x04 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x63onversation_id\x18\x06 \x01(\t\"\xe4\x04\n\x0e\x41nswerFinished\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x30\n\x07outcome\x18\x02 \x01(\x0e\x32\x1f.loopline.generation.v1.Outcome\x12\x13\n\x0b\x63ollections\x18\x03 \x03(\t\x12\x10\n\x08question\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x33\n\tcitations\x18\x06 \x03(\x0b\x32 .loopline.generation.v1.Citation\x12\x30\n\x08passages\x18\x07 \x03(\x0b\x32\x1e.loopline.retrieval.v1.Passage\x12\x32\n\x08versions\x18\x08 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12,\n\x05usage\x18\t \x01(\x0b\x32\x1d.loopline.generation.v1.Usage\x12\x30\n\x07timings\x18\n \x01(\x0b\x32\x1f.loopline.generation.v1.Timings\x12\x32\n\x08verdicts\x18\x0b \x01(\x0b\x32 .loopline.generation.v1.Verdicts\x12.\n\nstarted_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x63onversation_id\x18\r \x01(\t\x12\r\n\x05\x65rror\x18\x0e \x01(\t\x12/\n\x06prompt\x18\x0f \x03(\x0b\x32\x1f.loopline.generation.v1.Message\x12\x10\n\x08trace_id\x18\x10 \x01(\t\x12\x0e\n\x06run_id\x18\x11 \x01(\t\"(\n\x07Message\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\xce\x01\n\x08Versions\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x16\n\x0eprompt_version\x18\x02 \x01(\t\x12\x13\n\x0bprompt_hash\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x16\n\x0emodel_revision\x18\x06 \x01(\t\x12\x0f\n\x07indexes\x18\x07 \x03(\t\x12\x17\n\x0f\x65mbedding_model\x18\x08 \x01(\t\x12\x0e\n\x06policy\x18\t \x01(\t\x12\x14\n\x0cmodel_server\x18\n \x01(\t\"U\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\r\x12\x11\n\x04\x63ost\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x07\n\x05_cost\"F\n\x07Timings\x12\x11\n\tsearch_ms\x18\x01 \x01(\x01\x12\x16\n\x0e\x66irst_token_ms\x18\x02 \x01(\x01\x12\x10\n\x08total_ms\x18\x03 \x01(\x01\"\xbd\x01\n\x08Verdicts\x12\x11\n\tabstained\x18\x01 \x01(\x08\x12\x34\n\tgrounding\x18\x02 \x01(\x0e\x32!.loopline.generation.v1.Grounding\x12\x11\n\tsentences\x18\x03 \x01(\r\x12\x11\n\tsupported\x18\x04 \x01(\r\x12\x19\n\x11invalid_citations\x18\x05 \x03(\r\x12\x10\n\x08replaced\x18\x06 \x01(\r\x12\x15\n\ranswerability\x18\x07 \x01(\x01\"P\n\x08\x43itation\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x10\n\x08\x63hunk_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\r\n\x05quote\x18\x04 \x01(\t\"\x8c\x01\n\x0e\x44ocumentErased\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12\x30\n\x08removals\x18\x05 \x03(\x0b\x32\x1e.loopline.ingestion.v1.Removal*d\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_COMPLETED\x10\x01\x12\x15\n\x11OUTCOME_CANCELLED\x10\x02\x12\x12\n\x0eOUTCOME_FAILED\x10\x03*c\n\tGrounding\x12\x19\n\x15GROUNDING_UNSPECIFIED\x10\x00\x12\x11\n\rGROUNDING_OFF\x10\x01\x12\x12\n\x0eGROUNDING_MARK\x10\x02\x12\x14\n\x10GROUNDING_STRICT\x10\x03\x42\\\n\x1a\x64\x65v.loopline.generation.v1P\x01Z#loopline/generation/v1;generationv1\xaa\x02\x16Loopline.Generation.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loopline.generation.v1.even
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\032dev.loopline.generation.v1P\001Z#loopline/generation/v1;generationv1\252\002\026Loopline.Generation.V1'
-  _globals['_OUTCOME']._serialized_start=1800
-  _globals['_OUTCOME']._serialized_end=1900
-  _globals['_GROUNDING']._serialized_start=1902
-  _globals['_GROUNDING']._serialized_end=2001
+  _globals['_OUTCOME']._serialized_start=1822
+  _globals['_OUTCOME']._serialized_end=1922
+  _globals['_GROUNDING']._serialized_start=1924
+  _globals['_GROUNDING']._serialized_end=2023
   _globals['_ANSWERSTARTED']._serialized_start=180
   _globals['_ANSWERSTARTED']._serialized_end=378
   _globals['_ANSWERFINISHED']._serialized_start=381
@@ -46,15 +46,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGE']._serialized_start=995
   _globals['_MESSAGE']._serialized_end=1035
   _globals['_VERSIONS']._serialized_start=1038
-  _globals['_VERSIONS']._serialized_end=1222
-  _globals['_USAGE']._serialized_start=1224
-  _globals['_USAGE']._serialized_end=1309
-  _globals['_TIMINGS']._serialized_start=1311
-  _globals['_TIMINGS']._serialized_end=1381
-  _globals['_VERDICTS']._serialized_start=1384
-  _globals['_VERDICTS']._serialized_end=1573
-  _globals['_CITATION']._serialized_start=1575
-  _globals['_CITATION']._serialized_end=1655
-  _globals['_DOCUMENTERASED']._serialized_start=1658
-  _globals['_DOCUMENTERASED']._serialized_end=1798
+  _globals['_VERSIONS']._serialized_end=1244
+  _globals['_USAGE']._serialized_start=1246
+  _globals['_USAGE']._serialized_end=1331
+  _globals['_TIMINGS']._serialized_start=1333
+  _globals['_TIMINGS']._serialized_end=1403
+  _globals['_VERDICTS']._serialized_start=1406
+  _globals['_VERDICTS']._serialized_end=1595
+  _globals['_CITATION']._serialized_start=1597
+  _globals['_CITATION']._serialized_end=1677
+  _globals['_DOCUMENTERASED']._serialized_start=1680
+  _globals['_DOCUMENTERASED']._serialized_end=1820
 # @@protoc_insertion_point(module_scope)

@@ -223,6 +223,7 @@ class Versions(google.protobuf.message.Message):
     INDEXES_FIELD_NUMBER: builtins.int
     EMBEDDING_MODEL_FIELD_NUMBER: builtins.int
     POLICY_FIELD_NUMBER: builtins.int
+    MODEL_SERVER_FIELD_NUMBER: builtins.int
     prompt: builtins.str
     prompt_version: builtins.str
     prompt_hash: builtins.str
@@ -234,6 +235,8 @@ class Versions(google.protobuf.message.Message):
     embedding_model: builtins.str
     policy: builtins.str
     """Grounding and thresholds, as name@hash."""
+    model_server: builtins.str
+    """What served the model, with its limits, as it says itself."""
     @property
     def indexes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """collection=index version, sorted."""
@@ -250,8 +253,9 @@ class Versions(google.protobuf.message.Message):
         indexes: collections.abc.Iterable[builtins.str] | None = ...,
         embedding_model: builtins.str = ...,
         policy: builtins.str = ...,
+        model_server: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["embedding_model", b"embedding_model", "engine", b"engine", "indexes", b"indexes", "model", b"model", "model_revision", b"model_revision", "policy", b"policy", "prompt", b"prompt", "prompt_hash", b"prompt_hash", "prompt_version", b"prompt_version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["embedding_model", b"embedding_model", "engine", b"engine", "indexes", b"indexes", "model", b"model", "model_revision", b"model_revision", "model_server", b"model_server", "policy", b"policy", "prompt", b"prompt", "prompt_hash", b"prompt_hash", "prompt_version", b"prompt_version"]) -> None: ...
 
 Global___Versions: typing_extensions.TypeAlias = Versions
 

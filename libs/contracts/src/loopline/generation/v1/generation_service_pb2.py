@@ -27,7 +27,7 @@ from loopline.generation.v1 import events_pb2 as loopline_dot_generation_dot_v1_
 from loopline.retrieval.v1 import retrieval_service_pb2 as loopline_dot_retrieval_dot_v1_dot_retrieval__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/loopline/generation/v1/generation_service.proto\x12\x16loopline.generation.v1\x1a\x1floopline/access/v1/rights.proto\x1a#loopline/generation/v1/events.proto\x1a-loopline/retrieval/v1/retrieval_service.proto\"\xa8\x03\n\rAnswerRequest\x12\x10\n\x08question\x18\x01 \x01(\t\x12\x31\n\x08messages\x18\x02 \x03(\x0b\x32\x1f.loopline.generation.v1.Message\x12\x13\n\x0b\x63ollections\x18\x03 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x12\n\nprincipals\x18\x05 \x03(\t\x12\t\n\x01k\x18\x06 \x01(\r\x12\r\n\x05model\x18\x07 \x01(\t\x12\x32\n\x08sampling\x18\x08 \x01(\x0b\x32 .loopline.generation.v1.Sampling\x12\x0e\n\x06prompt\x18\t \x01(\t\x12\x16\n\x0eprompt_version\x18\n \x01(\t\x12\x34\n\tgrounding\x18\x0b \x01(\x0e\x32!.loopline.generation.v1.Grounding\x12\x0e\n\x06\x65ngine\x18\x0c \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\r \x01(\t\x12\x34\n\toverrides\x18\x0e \x01(\x0b\x32!.loopline.generation.v1.Overrides\x12\x0e\n\x06run_id\x18\x0f \x01(\t\"1\n\tOverrides\x12\x13\n\x0bprompt_text\x18\x01 \x01(\t\x12\x0f\n\x07indexes\x18\x02 \x03(\t\"\x90\x01\n\x08Sampling\x12\x12\n\nmax_tokens\x18\x01 \x01(\r\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05top_p\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04seed\x18\x04 \x01(\x04H\x02\x88\x01\x01\x12\x0c\n\x04stop\x18\x05 \x03(\tB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x07\n\x05_seed\"\x9e\x02\n\x0e\x41nswerResponse\x12\x32\n\x07started\x18\x01 \x01(\x0b\x32\x1f.loopline.generation.v1.StartedH\x00\x12\x32\n\x07sources\x18\x02 \x01(\x0b\x32\x1f.loopline.generation.v1.SourcesH\x00\x12.\n\x05token\x18\x03 \x01(\x0b\x32\x1d.loopline.generation.v1.TokenH\x00\x12\x34\n\x08\x66inished\x18\x04 \x01(\x0b\x32 .loopline.generation.v1.FinishedH\x00\x12\x36\n\theartbeat\x18\x05 \x01(\x0b\x32!.loopline.generation.v1.HeartbeatH\x00\x42\x06\n\x04step\"{\n\x07Started\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x10\n\x08trace_id\x18\x02 \x01(\t\x12\x32\n\x08versions\x18\x03 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\";\n\x07Sources\x12\x30\n\x08passages\x18\x01 \x03(\x0b\x32\x1e.loopline.retrieval.v1.Passage\"*\n\x05Token\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0bunsupported\x18\x02 \x01(\x08\"\x0b\n\tHeartbeat\"\xd6\x02\n\x08\x46inished\x12\x30\n\x07outcome\x18\x01 \x01(\x0e\x32\x1f.loopline.generation.v1.Outcome\x12,\n\x05usage\x18\x02 \x01(\x0b\x32\x1d.loopline.generation.v1.Usage\x12\x30\n\x07timings\x18\x03 \x01(\x0b\x32\x1f.loopline.generation.v1.Timings\x12\x32\n\x08verdicts\x18\x04 \x01(\x0b\x32 .loopline.generation.v1.Verdicts\x12\x33\n\tcitations\x18\x05 \x03(\x0b\x32 .loopline.generation.v1.Citation\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\x32\n\x08versions\x18\x08 \x01(\x0b\x32 .loopline.generation.v1.Versions\"%\n\x10GetAnswerRequest\x12\x11\n\tanswer_id\x18\x01 \x01(\t\"\xe1\x03\n\x11GetAnswerResponse\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x30\n\x07outcome\x18\x02 \x01(\x0e\x32\x1f.loopline.generation.v1.Outcome\x12\x10\n\x08question\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x33\n\tcitations\x18\x05 \x03(\x0b\x32 .loopline.generation.v1.Citation\x12\x30\n\x08passages\x18\x06 \x03(\x0b\x32\x1e.loopline.retrieval.v1.Passage\x12\x32\n\x08versions\x18\x07 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12,\n\x05usage\x18\x08 \x01(\x0b\x32\x1d.loopline.generation.v1.Usage\x12\x30\n\x07timings\x18\t \x01(\x0b\x32\x1f.loopline.generation.v1.Timings\x12\x32\n\x08verdicts\x18\n \x01(\x0b\x32 .loopline.generation.v1.Verdicts\x12\r\n\x05\x65rror\x18\x0b \x01(\t\x12\x10\n\x08trace_id\x18\x0c \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\r \x01(\t\"1\n\x16GetConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\"e\n\x17GetConversationResponse\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x31\n\x08messages\x18\x02 \x03(\x0b\x32\x1f.loopline.generation.v1.Message\"4\n\x19\x44\x65leteConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\"\x1c\n\x1a\x44\x65leteConversationResponse2\xe6\x03\n\x11GenerationService\x12\x62\n\x06\x41nswer\x12%.loopline.generation.v1.AnswerRequest\x1a&.loopline.generation.v1.AnswerResponse\"\x07\x90\x02\x00\xb8\xd7\x18\x01\x30\x01\x12i\n\tGetAnswer\x12(.loopline.generation.v1.GetAnswerRequest\x1a).loopline.generation.v1.GetAnswerResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x01\x12{\n\x0fGetConversation\x12..loopline.generation.v1.GetConversationRequest\x1a/.loopline.generation.v1.GetConversationResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x01\x12\x84\x01\n\x12\x44\x65leteConversation\x12\x31.loopline.generation.v1.DeleteConversationRequest\x1a\x32.loopline.generation.v1.DeleteConversationResponse\"\x07\x90\x02\x02\xb8\xd7\x18\x02\x42\\\n\x1a\x64\x65v.loopline.generation.v1P\x01Z#loopline/generation/v1;generationv1\xaa\x02\x16Loopline.Generation.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/loopline/generation/v1/generation_service.proto\x12\x16loopline.generation.v1\x1a\x1floopline/access/v1/rights.proto\x1a#loopline/generation/v1/events.proto\x1a-loopline/retrieval/v1/retrieval_service.proto\"\xa8\x03\n\rAnswerRequest\x12\x10\n\x08question\x18\x01 \x01(\t\x12\x31\n\x08messages\x18\x02 \x03(\x0b\x32\x1f.loopline.generation.v1.Message\x12\x13\n\x0b\x63ollections\x18\x03 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x12\n\nprincipals\x18\x05 \x03(\t\x12\t\n\x01k\x18\x06 \x01(\r\x12\r\n\x05model\x18\x07 \x01(\t\x12\x32\n\x08sampling\x18\x08 \x01(\x0b\x32 .loopline.generation.v1.Sampling\x12\x0e\n\x06prompt\x18\t \x01(\t\x12\x16\n\x0eprompt_version\x18\n \x01(\t\x12\x34\n\tgrounding\x18\x0b \x01(\x0e\x32!.loopline.generation.v1.Grounding\x12\x0e\n\x06\x65ngine\x18\x0c \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\r \x01(\t\x12\x34\n\toverrides\x18\x0e \x01(\x0b\x32!.loopline.generation.v1.Overrides\x12\x0e\n\x06run_id\x18\x0f \x01(\t\"1\n\tOverrides\x12\x13\n\x0bprompt_text\x18\x01 \x01(\t\x12\x0f\n\x07indexes\x18\x02 \x03(\t\"\xb6\x01\n\x08Sampling\x12\x12\n\nmax_tokens\x18\x01 \x01(\r\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05top_p\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04seed\x18\x04 \x01(\x04H\x02\x88\x01\x01\x12\x0c\n\x04stop\x18\x05 \x03(\t\x12\x13\n\x0bjson_schema\x18\x06 \x01(\t\x12\x0f\n\x07grammar\x18\x07 \x01(\tB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x07\n\x05_seed\"\x9e\x02\n\x0e\x41nswerResponse\x12\x32\n\x07started\x18\x01 \x01(\x0b\x32\x1f.loopline.generation.v1.StartedH\x00\x12\x32\n\x07sources\x18\x02 \x01(\x0b\x32\x1f.loopline.generation.v1.SourcesH\x00\x12.\n\x05token\x18\x03 \x01(\x0b\x32\x1d.loopline.generation.v1.TokenH\x00\x12\x34\n\x08\x66inished\x18\x04 \x01(\x0b\x32 .loopline.generation.v1.FinishedH\x00\x12\x36\n\theartbeat\x18\x05 \x01(\x0b\x32!.loopline.generation.v1.HeartbeatH\x00\x42\x06\n\x04step\"{\n\x07Started\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x10\n\x08trace_id\x18\x02 \x01(\t\x12\x32\n\x08versions\x18\x03 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\";\n\x07Sources\x12\x30\n\x08passages\x18\x01 \x03(\x0b\x32\x1e.loopline.retrieval.v1.Passage\"*\n\x05Token\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0bunsupported\x18\x02 \x01(\x08\"\x0b\n\tHeartbeat\"\xd6\x02\n\x08\x46inished\x12\x30\n\x07outcome\x18\x01 \x01(\x0e\x32\x1f.loopline.generation.v1.Outcome\x12,\n\x05usage\x18\x02 \x01(\x0b\x32\x1d.loopline.generation.v1.Usage\x12\x30\n\x07timings\x18\x03 \x01(\x0b\x32\x1f.loopline.generation.v1.Timings\x12\x32\n\x08verdicts\x18\x04 \x01(\x0b\x32 .loopline.generation.v1.Verdicts\x12\x33\n\tcitations\x18\x05 \x03(\x0b\x32 .loopline.generation.v1.Citation\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\x32\n\x08versions\x18\x08 \x01(\x0b\x32 .loopline.generation.v1.Versions\"%\n\x10GetAnswerRequest\x12\x11\n\tanswer_id\x18\x01 \x01(\t\"\xe1\x03\n\x11GetAnswerResponse\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x30\n\x07outcome\x18\x02 \x01(\x0e\x32\x1f.loopline.generation.v1.Outcome\x12\x10\n\x08question\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x33\n\tcitations\x18\x05 \x03(\x0b\x32 .loopline.generation.v1.Citation\x12\x30\n\x08passages\x18\x06 \x03(\x0b\x32\x1e.loopline.retrieval.v1.Passage\x12\x32\n\x08versions\x18\x07 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12,\n\x05usage\x18\x08 \x01(\x0b\x32\x1d.loopline.generation.v1.Usage\x12\x30\n\x07timings\x18\t \x01(\x0b\x32\x1f.loopline.generation.v1.Timings\x12\x32\n\x08verdicts\x18\n \x01(\x0b\x32 .loopline.generation.v1.Verdicts\x12\r\n\x05\x65rror\x18\x0b \x01(\t\x12\x10\n\x08trace_id\x18\x0c \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\r \x01(\t\"1\n\x16GetConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\"e\n\x17GetConversationResponse\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x31\n\x08messages\x18\x02 \x03(\x0b\x32\x1f.loopline.generation.v1.Message\"4\n\x19\x44\x65leteConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\"\x1c\n\x1a\x44\x65leteConversationResponse2\xe6\x03\n\x11GenerationService\x12\x62\n\x06\x41nswer\x12%.loopline.generation.v1.AnswerRequest\x1a&.loopline.generation.v1.AnswerResponse\"\x07\x90\x02\x00\xb8\xd7\x18\x01\x30\x01\x12i\n\tGetAnswer\x12(.loopline.generation.v1.GetAnswerRequest\x1a).loopline.generation.v1.GetAnswerResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x01\x12{\n\x0fGetConversation\x12..loopline.generation.v1.GetConversationRequest\x1a/.loopline.generation.v1.GetConversationResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x01\x12\x84\x01\n\x12\x44\x65leteConversation\x12\x31.loopline.generation.v1.DeleteConversationRequest\x1a\x32.loopline.generation.v1.DeleteConversationResponse\"\x07\x90\x02\x02\xb8\xd7\x18\x02\x42\\\n\x1a\x64\x65v.loopline.generation.v1P\x01Z#loopline/generation/v1;generationv1\xaa\x02\x16Loopline.Generation.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,31 +48,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OVERRIDES']._serialized_start=619
   _globals['_OVERRIDES']._serialized_end=668
   _globals['_SAMPLING']._serialized_start=671
-  _globals['_SAMPLING']._serialized_end=815
-  _globals['_ANSWERRESPONSE']._serialized_start=818
-  _globals['_ANSWERRESPONSE']._serialized_end=1104
-  _globals['_STARTED']._serialized_start=1106
-  _globals['_STARTED']._serialized_end=1229
-  _globals['_SOURCES']._serialized_start=1231
-  _globals['_SOURCES']._serialized_end=1290
-  _globals['_TOKEN']._serialized_start=1292
-  _globals['_TOKEN']._serialized_end=1334
-  _globals['_HEARTBEAT']._serialized_start=1336
-  _globals['_HEARTBEAT']._serialized_end=1347
-  _globals['_FINISHED']._serialized_start=1350
-  _globals['_FINISHED']._serialized_end=1692
-  _globals['_GETANSWERREQUEST']._serialized_start=1694
-  _globals['_GETANSWERREQUEST']._serialized_end=1731
-  _globals['_GETANSWERRESPONSE']._serialized_start=1734
-  _globals['_GETANSWERRESPONSE']._serialized_end=2215
-  _globals['_GETCONVERSATIONREQUEST']._serialized_start=2217
-  _globals['_GETCONVERSATIONREQUEST']._serialized_end=2266
-  _globals['_GETCONVERSATIONRESPONSE']._serialized_start=2268
-  _globals['_GETCONVERSATIONRESPONSE']._serialized_end=2369
-  _globals['_DELETECONVERSATIONREQUEST']._serialized_start=2371
-  _globals['_DELETECONVERSATIONREQUEST']._serialized_end=2423
-  _globals['_DELETECONVERSATIONRESPONSE']._serialized_start=2425
-  _globals['_DELETECONVERSATIONRESPONSE']._serialized_end=2453
-  _globals['_GENERATIONSERVICE']._serialized_start=2456
-  _globals['_GENERATIONSERVICE']._serialized_end=2942
+  _globals['_SAMPLING']._serialized_end=853
+  _globals['_ANSWERRESPONSE']._serialized_start=856
+  _globals['_ANSWERRESPONSE']._serialized_end=1142
+  _globals['_STARTED']._serialized_start=1144
+  _globals['_STARTED']._serialized_end=1267
+  _globals['_SOURCES']._serialized_start=1269
+  _globals['_SOURCES']._serialized_end=1328
+  _globals['_TOKEN']._serialized_start=1330
+  _globals['_TOKEN']._serialized_end=1372
+  _globals['_HEARTBEAT']._serialized_start=1374
+  _globals['_HEARTBEAT']._serialized_end=1385
+  _globals['_FINISHED']._serialized_start=1388
+  _globals['_FINISHED']._serialized_end=1730
+  _globals['_GETANSWERREQUEST']._serialized_start=1732
+  _globals['_GETANSWERREQUEST']._serialized_end=1769
+  _globals['_GETANSWERRESPONSE']._serialized_start=1772
+  _globals['_GETANSWERRESPONSE']._serialized_end=2253
+  _globals['_GETCONVERSATIONREQUEST']._serialized_start=2255
+  _globals['_GETCONVERSATIONREQUEST']._serialized_end=2304
+  _globals['_GETCONVERSATIONRESPONSE']._serialized_start=2306
+  _globals['_GETCONVERSATIONRESPONSE']._serialized_end=2407
+  _globals['_DELETECONVERSATIONREQUEST']._serialized_start=2409
+  _globals['_DELETECONVERSATIONREQUEST']._serialized_end=2461
+  _globals['_DELETECONVERSATIONRESPONSE']._serialized_start=2463
+  _globals['_DELETECONVERSATIONRESPONSE']._serialized_end=2491
+  _globals['_GENERATIONSERVICE']._serialized_start=2494
+  _globals['_GENERATIONSERVICE']._serialized_end=2980
 # @@protoc_insertion_point(module_scope)

@@ -131,6 +131,8 @@ class Sampling(google.protobuf.message.Message):
     TOP_P_FIELD_NUMBER: builtins.int
     SEED_FIELD_NUMBER: builtins.int
     STOP_FIELD_NUMBER: builtins.int
+    JSON_SCHEMA_FIELD_NUMBER: builtins.int
+    GRAMMAR_FIELD_NUMBER: builtins.int
     max_tokens: builtins.int
     """1 to 4,096; 0: the service's setting."""
     temperature: builtins.float
@@ -138,6 +140,10 @@ class Sampling(google.protobuf.message.Message):
     top_p: builtins.float
     """Above 0, up to 1."""
     seed: builtins.int
+    json_schema: builtins.str
+    """Binds the output to a JSON Schema (JSON, up to 64 KiB); it is passed on word for word, without grounding."""
+    grammar: builtins.str
+    """Binds it to a grammar in the model server's language: a regular expression for TGI, GBNF for llama.cpp."""
     @property
     def stop(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
     def __init__(
@@ -148,9 +154,11 @@ class Sampling(google.protobuf.message.Message):
         top_p: builtins.float | None = ...,
         seed: builtins.int | None = ...,
         stop: collections.abc.Iterable[builtins.str] | None = ...,
+        json_schema: builtins.str = ...,
+        grammar: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "_temperature", b"_temperature", "_top_p", b"_top_p", "seed", b"seed", "temperature", b"temperature", "top_p", b"top_p"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "_temperature", b"_temperature", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "seed", b"seed", "stop", b"stop", "temperature", b"temperature", "top_p", b"top_p"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "_temperature", b"_temperature", "_top_p", b"_top_p", "grammar", b"grammar", "json_schema", b"json_schema", "max_tokens", b"max_tokens", "seed", b"seed", "stop", b"stop", "temperature", b"temperature", "top_p", b"top_p"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
     @typing.overload
