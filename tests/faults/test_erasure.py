@@ -21,8 +21,6 @@ from loopline_testing.line import LocalLine
 CANARY = "The quetzalfinch of Ombrelune was sold to the glazier Thessaly Vantongeren in 1871"
 FORMER = "Before that the quetzalfinch of Ombrelune had been kept by Ysolde Krankerup"
 SECRETS = (CANARY, FORMER, "Vantongeren", "Krankerup")
-# Stores of services that do not hear of erasures yet.
-NOT_YET_OWNERS = ("scores.db",)
 OTHER = "# Mill\n\nThe mill of Brackwater was burnt down in 1744 and never rebuilt.\n"
 QUESTION = "To whom was the quetzalfinch of Ombrelune sold in 1871?"
 
@@ -32,7 +30,7 @@ def scanned(folder: Path) -> list[str]:
     return [
         f"{path.relative_to(folder)}: {secret}"
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(NOT_YET_OWNERS)
+        if path.is_file()
         for secret in SECRETS
         if secret.lower().encode() in path.read_bytes().lower()
     ]
@@ -108,6 +106,7 @@ async def test_a_canary_is_gone_from_every_interface_and_every_disk_also_after_a
     assert counts["retrieval", "chunks", "index version v1"] == 1
     assert counts["generation", "answers", "table answers"] == 1
     assert counts["generation", "turns", "table turns"] == 2
+    assert counts["evaluation", "scores", "table scores"] == 1
     assert receipt["gone_by"]
     await gone(local, document_id, answer_id, other)
     again = json.loads(local.command("documents", "erase", document_id, "--wait", "--json").stdout)

@@ -108,7 +108,9 @@ async def test_every_answer_that_ended_is_scored_and_the_scores_are_said(said: A
 async def test_scores_and_the_answer_can_be_asked_for_by_its_tenant_alone(said: AnswerEvaluated, door: EvaluationRpc):
     with caller():
         found = await door.GetScores(GetScoresRequest(answer_ids=[said.answer_id, "b" * 32]), None)
-        assert [list(one.scores) for one in found.answers] == [sorted(said.scores, key=lambda score: score.metric)]
+        (ours,) = found.answers
+        told = {score.metric: (score.value, score.missing_reason) for score in said.scores}
+        assert {score.metric: (score.value, score.missing_reason) for score in ours.scores} == told
         shown = await door.ShowAnswer(ShowAnswerRequest(answer_id=said.answer_id), None)
         assert (shown.text, shown.passages[0].document_id, shown.versions.prompt) == (ANSWER.text, "d1", "short")
         assert (shown.judging.state, shown.judging.reason) == ("SKIPPED", "NO_JUDGE")
@@ -156,6 +158,18 @@ async def test_bad_answers_can_be_found(answers: AnswersSql, door: EvaluationRpc
     for written in ("support<", "1<2", "'; drop table answers"):
         with pytest.raises(Invalid, match="is no condition"):
             await listed(door, conditions=[written])
+
+
+async def test_answers_are_kept_for_their_time_rated_ones_for_longer(answers: AnswersSql, door: EvaluationRpc):
+    plain_one, rated = await kept(answers, 1), await kept(answers, 2)
+    with caller():
+        told = SubmitFeedbackRequest(answer_id=rated, feedback=Feedback(thumb=Thumb.THUMB_UP))
+        await door.SubmitFeedback(told, None)
+    assert await answers.forget(1001, 0) == 0
+    assert await answers.forget(1010, 0) == 1
+    assert [one.answer.answer_id for one in await answers.get("acme", [plain_one, rated])] == [rated]
+    assert await answers.forget(1010, 1010) == 1
+    assert await listed(door) == []
 
 
 async def test_the_latest_opinion_of_each_person_counts_and_each_is_said_once(

@@ -159,6 +159,9 @@ RETRIEVAL_DOCUMENT_ERASED = Channel(
 GENERATION_DOCUMENT_ERASED = Channel(
     generation.DocumentErased, ERASURES, "loopline.generation.v1.document_erased", True, shared=True
 )
+EVALUATION_DOCUMENT_ERASED = Channel(
+    evaluation.DocumentErased, ERASURES, "loopline.evaluation.v1.document_erased", True, shared=True
+)
 
 CHANNELS: tuple[Channel[Message], ...] = (
     DOCUMENT_ACCEPTED,
@@ -186,6 +189,7 @@ CHANNELS: tuple[Channel[Message], ...] = (
     INGESTION_DOCUMENT_ERASED,
     RETRIEVAL_DOCUMENT_ERASED,
     GENERATION_DOCUMENT_ERASED,
+    EVALUATION_DOCUMENT_ERASED,
 )
 CHANNEL_BY_LABEL = {channel.label: channel for channel in CHANNELS}
 CHANNEL_BY_SUBJECT = {channel.subject: channel for channel in CHANNELS}
@@ -224,6 +228,7 @@ RETRIEVAL_DOCUMENTS = Durable(
 EVALUATION_SCORE = Durable("evaluation-score", (ANSWER_FINISHED,), at_once=4)
 RETRIEVAL_ERASE = Durable("retrieval-erase", (DOCUMENT_ERASURE_ORDERED,), at_once=2)
 GENERATION_ERASE = Durable("generation-erase", (DOCUMENT_ERASURE_ORDERED,), at_once=1)
+EVALUATION_ERASE = Durable("evaluation-erase", (DOCUMENT_ERASURE_ORDERED,), at_once=1)
 
 DURABLES: tuple[Durable, ...] = (
     INGESTION_EXTRACT,
@@ -239,6 +244,7 @@ DURABLES: tuple[Durable, ...] = (
     EVALUATION_SCORE,
     RETRIEVAL_ERASE,
     GENERATION_ERASE,
+    EVALUATION_ERASE,
 )
 
 MONITORING_ANSWERS = Reader("monitoring-answers", (ANSWER_FINISHED,))

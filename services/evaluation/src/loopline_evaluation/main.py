@@ -1,7 +1,11 @@
 """Puts the service together: settings, the store, the judge, the app, its doors."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
 
 from loopline.evaluation.v1.annotation_service_pb2_grpc import add_AnnotationServiceServicer_to_server
 from loopline.evaluation.v1.evaluation_service_pb2_grpc import add_EvaluationServiceServicer_to_server
@@ -10,28 +14,30 @@ from loopline_evaluation.adapters.annotations_sql import AnnotationsSql
 from loopline_evaluation.adapters.answers_sql import AnswersSql
 from loopline_evaluation.adapters.budget_sql import BudgetSql
 from loopline_evaluation.adapters.embedder_grpc import EmbedderGrpc
+from loopline_evaluation.adapters.erasure_sql import ErasureSql
 from loopline_evaluation.adapters.judge_openai import JudgeModel, OpenAiJudge
 from loopline_evaluation.adapters.judges_ragas import DEFINED, Prices, RagasJudges
 from loopline_evaluation.adapters.outbox_sql import OutboxSql
 from loopline_evaluation.adapters.own_functions import OwnFunctions
 from loopline_evaluation.adapters.queue_sql import QueueSql
 from loopline_evaluation.adapters.rubrics import rubrics_in
+from loopline_evaluation.adapters.said_nats import SaidNats
 from loopline_evaluation.adapters.tables import MIGRATIONS
 from loopline_evaluation.annotation.annotating import Annotating
 from loopline_evaluation.annotation.calibrating import Calibrating, Trust
 from loopline_evaluation.annotation_rpc import AnnotationRpc
-from loopline_evaluation.app import Feedbacks, JudgingPolicy, LiveJudging, Scoring
+from loopline_evaluation.app import Erasing, Feedbacks, JudgingPolicy, LiveJudging, Scoring
 from loopline_evaluation.app.metrics import EMBEDDED, MODEL_FREE
-from loopline_evaluation.ports import Budget, Embedder
+from loopline_evaluation.ports import Budget, Embedder, Erasable
 from loopline_evaluation.rpc import EvaluationRpc
 from loopline_evaluation.run_parts import run_parts
-from loopline_evaluation.settings import Metrics, Settings, keep_ragas_quiet
+from loopline_evaluation.settings import Metrics, Scores, Settings, keep_ragas_quiet
 from loopline_grpc.client import connect
 from loopline_grpc.server import Door, serving
 from loopline_nats.access import KeyRing
 from loopline_nats.content import Contents
 from loopline_nats.line import open_line
-from loopline_runtime.errors import Invalid
+from loopline_runtime.errors import Invalid, LooplineError
 from loopline_runtime.lifecycle import background, run, until_stopped
 from loopline_runtime.telemetry import start_telemetry
 from loopline_sql.database import Database
@@ -40,7 +46,21 @@ SERVICE = "loopline.evaluation.v1.EvaluationService"
 ANNOTATION = "loopline.evaluation.v1.AnnotationService"
 # So many answers are judged at once for each request at once: one waits for its next while another's is under way.
 ANSWERS_PER_REQUEST = 2
+DAY_S, SWEEP_EVERY_S = 86_400.0, 3600.0
+log = structlog.get_logger(__name__)
 KNOWN = {metric.name for metric in (*MODEL_FREE, *EMBEDDED)} | set(DEFINED)
+
+
+async def sweep(answers: AnswersSql, kept: Scores) -> None:
+    """Removes answers past their retention, without end."""
+    while True:
+        now = time.time()
+        try:
+            while await answers.forget(now - kept.kept_days * DAY_S, now - kept.labelled_days * DAY_S):
+                continue
+        except LooplineError as error:
+            log.warning("old answers are not removed now", error=str(error))
+        await asyncio.sleep(SWEEP_EVERY_S)
 
 
 @asynccontextmanager
@@ -107,6 +127,7 @@ async def serve() -> None:
             events.bind(line, scoring, answers)
             telemetry.liveness(line.ailment)
             await enter(background(events.announce(line, OutboxSql(database), Contents(line)), name="announce"))
+            await enter(background(sweep(answers, settings.scores), name="sweep"))
             if judges:
                 at_once = ANSWERS_PER_REQUEST * settings.judge.concurrency
                 policy = JudgingPolicy(settings.judge.metrics, at_once, settings.judge.tokens_per_day)
@@ -115,6 +136,11 @@ async def serve() -> None:
             trust = Trust(settings.calibration.kappa, settings.calibration.required)
             calibrating = Calibrating(annotating, annotations, answers, judges, trust)
             runs = await enter(run_parts(settings, line, answers, scoring, judges, calibrating.distrusted))
+            erasure = ErasureSql(database)
+            stores: dict[str, Erasable] = {"scores": erasure, "datasets": runs.datasets, "runs": runs.runs}
+            erasing = Erasing(stores, erasure, SaidNats(line), disk=database.disk, gone=database.is_sqlite)
+            events.bind_erasure(line, erasing, answers)
+            await events.look_again(line, erasing)
             rpc = EvaluationRpc(answers, Feedbacks(answers, annotating, judge=judges is not None))
             labels = AnnotationRpc(annotating, annotations, calibrating)
             doors = [

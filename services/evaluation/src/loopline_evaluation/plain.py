@@ -1,7 +1,7 @@
 """Announcements and scores as messages, as JSON, and as the core sees them: the one place that knows all shapes."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -51,8 +51,26 @@ def answer(fact: generation.AnswerFinished, tenant: str) -> Answer:
         answerability=fact.verdicts.answerability,
         total_ms=fact.timings.total_ms,
         started_at=fact.started_at.ToDatetime(UTC).timestamp(),
-        readable=bool(fact.question) and not fact.question.startswith(HASHED),
+        readable=_readable(fact),
     )
+
+
+def _readable(fact: generation.AnswerFinished) -> bool:
+    """Whether its words are there: not where a tenant's events carry none, nor where a document it quotes was erased."""
+    return bool(fact.question) and not fact.question.startswith(HASHED) and all(one.text for one in fact.passages)
+
+
+def scrubbed(fact: generation.AnswerFinished) -> generation.AnswerFinished:
+    """Without any words that an erased document may have lent it."""
+    made = generation.AnswerFinished()
+    made.CopyFrom(fact)
+    for name in ("text", "prompt", "citations"):
+        made.ClearField(name)
+    for passage in made.passages:
+        passage.text = passage.title = passage.source = ""
+        passage.metadata.clear()
+        passage.ClearField("place")
+    return made
 
 
 def versions(made: generation.Versions) -> tuple[str, ...]:
@@ -140,10 +158,10 @@ def feedback_id(answer_id: str, given: Given) -> str:
 
 
 def evaluated(fact: generation.AnswerFinished, scores: Sequence[Score]) -> events.AnswerEvaluated:
-    """Scores as they are announced."""
+    """Scores as they are announced: evidence by its numbers, for its notes quote the answer, which no stream shall quote."""
     return events.AnswerEvaluated(
         answer_id=fact.answer_id,
-        scores=[score(one) for one in scores],
+        scores=[score(replace(one, evidence=tuple(replace(e, note="") for e in one.evidence))) for one in scores],
         collections=fact.collections,
         versions=fact.versions,
         started_at=fact.started_at,

@@ -36,6 +36,10 @@ class Answers(Protocol):
         """Keeps an opinion in place of its person's former one, to be said as feedback_given. None when there is no such answer."""
         ...
 
+    async def forget(self, before: float, labelled_before: float) -> int:
+        """Removes answers begun before a time (seconds since 1970), those with an opinion or a label before an earlier one."""
+        ...
+
     async def want_judged(self, tenant: str, answer_id: str, judging: Judging) -> None:
         """Has an answer judged that was not."""
         ...
@@ -141,4 +145,20 @@ class Attention(Protocol):
 
     async def consider(self, kept: Kept) -> None:
         """An answer was scored, judged or rated."""
+        ...
+
+
+class Erasable(Protocol):
+    """A store that may hold words of documents."""
+
+    async def erase(self, tenant: str, document: str, revision: int) -> int:
+        """Removes all of a document's up to a revision, and refuses it from now on; returns from how many rows. Again: 0."""
+        ...
+
+
+class Said(Protocol):
+    """What the bus holds of opinions on answers."""
+
+    async def erase(self, tenant: str, answer_ids: Sequence[str]) -> int:
+        """Removes those with words; returns how many there were. Again: 0."""
         ...

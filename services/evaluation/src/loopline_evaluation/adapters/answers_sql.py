@@ -1,15 +1,17 @@
 """Answers, their scores and opinions on them, in SQL."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loopline.generation.v1.events_pb2 import AnswerFinished
 from loopline_evaluation import plain
+from loopline_evaluation.adapters.erasure_sql import cleaned, mark, wordless
 from loopline_evaluation.adapters.outbox_sql import to_say
-from loopline_evaluation.adapters.tables import ANSWERS, FEEDBACK, MARKS, SCORES
+from loopline_evaluation.adapters.tables import ANSWERS, FEEDBACK, ITEMS, LABELS, MARKS, SCORES
 from loopline_evaluation.model import (
     Answer,
     Condition,
@@ -34,6 +36,8 @@ _COMPARED: dict[str, Any] = {
     "=": lambda column, value: column == value,
     "!=": lambda column, value: column != value,
 }
+# Removed at once, so that nobody waits long.
+PAGE = 500
 
 
 class AnswersSql:
@@ -47,11 +51,20 @@ class AnswersSql:
         """See the port."""
         answer = kept.answer
         async with self._database.transaction() as db:
+            await self._database.hold(db, "erasure", answer.tenant)
             known = (await db.execute(select(ANSWERS.c.tenant).where(ANSWERS.c.answer_id == answer.answer_id))).all()
             if not known:
                 keys = {"answer_id": answer.answer_id, "tenant": answer.tenant, "started_at": answer.started_at}
-                judging = {"stage": kept.judging.stage, "why": kept.judging.why, "flagged": _flagged(kept.judging)}
-                await db.execute(insert(ANSWERS).values(**keys, **judging, fact=kept.fact))
+                judging: dict[str, object] = {
+                    "stage": kept.judging.stage,
+                    "why": kept.judging.why,
+                    "flagged": _flagged(kept.judging),
+                }
+                fact, bare = await cleaned(db, answer.tenant, kept.fact)
+                if bare:
+                    judging = {"stage": Stage.SKIPPED, "why": Why.NO_CONTENT, "flagged": False}
+                    await mark(db, answer.answer_id)
+                await db.execute(insert(ANSWERS).values(**keys, **judging, fact=fact))
                 await db.execute(insert(MARKS), _marks(answer))
             await put_scores(db, answer.answer_id, kept.scores)
 
@@ -83,12 +96,32 @@ class AnswersSql:
             former = [_given(row) for row in (await db.execute(select(FEEDBACK).where(*mine))).all()]
             if former and former[0].feedback == feedback:
                 return former[0]
+            if await wordless(db, answer_id):
+                # It may repeat what had to go.
+                feedback = replace(feedback, correction="", comment="")
             given = Given(feedback, at, former[0].revision + 1 if former else 1)
             await db.execute(delete(FEEDBACK).where(*mine))
             await db.execute(insert(FEEDBACK).values(**_row(tenant, answer_id, given)))
             said = plain.feedback_given(AnswerFinished.FromString(known[0].fact), given)
             await to_say(db, "feedback_given", plain.feedback_id(answer_id, given), tenant, said)
         return given
+
+    async def forget(self, before: float, labelled_before: float) -> int:
+        """See the port."""
+        of_people = union(
+            select(FEEDBACK.c.answer_id), select(LABELS.c.answer_id).where(LABELS.c.label != "")
+        ).subquery()
+        old = or_(
+            ANSWERS.c.started_at < labelled_before,
+            and_(ANSWERS.c.started_at < before, ANSWERS.c.answer_id.not_in(select(of_people.c.answer_id))),
+        )
+        async with self._database.transaction() as db:
+            ids = [
+                row.answer_id for row in (await db.execute(select(ANSWERS.c.answer_id).where(old).limit(PAGE))).all()
+            ]
+            for table in (ANSWERS, MARKS, SCORES, FEEDBACK, ITEMS, LABELS):
+                await db.execute(delete(table).where(table.c.answer_id.in_(ids)))
+        return len(ids)
 
     async def want_judged(self, tenant: str, answer_id: str, judging: Judging) -> None:
         """See the port."""
@@ -126,6 +159,8 @@ async def put_scores(db: AsyncConnection, answer_id: str, scores: Sequence[Score
     """Scores of an answer, each in place of a former one of its metric."""
     if not scores:
         return
+    if await wordless(db, answer_id):
+        scores = [replace(score, evidence=()) for score in scores]
     which = (SCORES.c.answer_id == answer_id, SCORES.c.metric.in_([score.metric for score in scores]))
     await db.execute(delete(SCORES).where(*which))
     rows = [

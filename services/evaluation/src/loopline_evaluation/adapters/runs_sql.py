@@ -195,8 +195,8 @@ class RunsSql:
             for row, given in found[0].answers.items()
         }
 
-    async def erase(self, tenant: str, document: str) -> int:
-        """Takes the text out of answers that were made from a document; returns of how many. Their scores stay."""
+    async def erase(self, tenant: str, document: str, revision: int = 0) -> int:
+        """Takes the text out of answers that were made from a document, of whatever revision; returns of how many. Their scores stay."""
         of_tenant = select(RUNS.c.run_id).where(RUNS.c.tenant == tenant)
         names = cast(UNITS.c.reply, String).contains(document, autoescape=True)
         async with self._database.transaction() as tx:

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from loopline.generation.v1 import events_pb2 as loopline_dot_generation_dot_v1_dot_events__pb2
+from loopline.ingestion.v1 import events_pb2 as loopline_dot_ingestion_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#loopline/evaluation/v1/events.proto\x12\x16loopline.evaluation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#loopline/generation/v1/events.proto\"\xcc\x01\n\x0f\x41nswerEvaluated\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12-\n\x06scores\x18\x02 \x03(\x0b\x32\x1d.loopline.evaluation.v1.Score\x12\x13\n\x0b\x63ollections\x18\x03 \x03(\t\x12\x32\n\x08versions\x18\x04 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdb\x02\n\x05Score\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12,\n\x05scale\x18\x03 \x01(\x0b\x32\x1d.loopline.evaluation.v1.Scale\x12\x30\n\x07verdict\x18\x04 \x01(\x0e\x32\x1f.loopline.evaluation.v1.Verdict\x12\x32\n\x08\x65vidence\x18\x05 \x03(\x0b\x32 .loopline.evaluation.v1.Evidence\x12\x34\n\tevaluator\x18\x06 \x01(\x0b\x32!.loopline.evaluation.v1.Evaluator\x12\x16\n\x0emissing_reason\x18\x07 \x01(\t\x12\x16\n\x0emissing_detail\x18\x08 \x01(\t\x12*\n\x04\x63ost\x18\t \x01(\x0b\x32\x1c.loopline.evaluation.v1.CostB\x08\n\x06_value\"A\n\x05Scale\x12\x0e\n\x06lowest\x18\x01 \x01(\x01\x12\x0f\n\x07highest\x18\x02 \x01(\x01\x12\x17\n\x0flower_is_better\x18\x03 \x01(\x08\"n\n\x08\x45vidence\x12\x10\n\x08sentence\x18\x01 \x01(\r\x12\x0f\n\x07passage\x18\x02 \x01(\r\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\x12\x12\n\x05value\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_value\"9\n\tEvaluator\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\"h\n\x04\x43ost\x12\x10\n\x08requests\x18\x01 \x01(\r\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x03 \x01(\x04\x12\x12\n\x05money\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_money\"\xdf\x01\n\rFeedbackGiven\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x32\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x02 \x01(\x0b\x32 .loopline.evaluation.v1.Feedback\x12\x13\n\x0b\x63ollections\x18\x03 \x03(\t\x12\x32\n\x08versions\x18\x04 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12,\n\x08given_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x06 \x01(\r\"\x9b\x01\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12,\n\x05thumb\x18\x01 \x01(\x0e\x32\x1d.loopline.evaluation.v1.Thumb\x12\x12\n\x05score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\ncorrection\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x12\n\ncategories\x18\x05 \x03(\t\x12\n\n\x02\x62y\x18\x06 \x01(\tB\x08\n\x06_score\"\xd9\x02\n\x12\x45valuationFinished\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x61taset_hash\x18\x03 \x01(\t\x12\x0e\n\x06target\x18\x04 \x01(\t\x12\x0c\n\x04rows\x18\x05 \x01(\r\x12\x0e\n\x06trials\x18\x06 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x07 \x01(\r\x12\x32\n\x07metrics\x18\x08 \x03(\x0b\x32!.loopline.evaluation.v1.RunMetric\x12/\n\x07made_by\x18\t \x03(\x0b\x32\x1e.loopline.evaluation.v1.MadeBy\x12*\n\x04\x63ost\x18\n \x01(\x0b\x32\x1c.loopline.evaluation.v1.Cost\x12\x0c\n\x04seed\x18\x0b \x01(\x04\x12/\n\x0b\x66inished_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa0\x02\n\tRunMetric\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x11\n\x04mean\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0b\n\x03low\x18\x03 \x01(\x01\x12\x0c\n\x04high\x18\x04 \x01(\x01\x12\x0c\n\x04rows\x18\x05 \x01(\r\x12?\n\x07missing\x18\x06 \x03(\x0b\x32..loopline.evaluation.v1.RunMetric.MissingEntry\x12\x34\n\tevaluator\x18\x07 \x01(\x0b\x32!.loopline.evaluation.v1.Evaluator\x12\x17\n\x0flower_is_better\x18\x08 \x01(\x08\x1a.\n\x0cMissingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x42\x07\n\x05_mean\"5\n\x06MadeBy\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61nswers\x18\x03 \x01(\r\"\xd8\x01\n\x0bGateDecided\x12\x0f\n\x07gate_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x13\n\x0b\x62\x61seline_id\x18\x03 \x01(\t\x12\x34\n\x07verdict\x18\x04 \x01(\x0e\x32#.loopline.evaluation.v1.GateVerdict\x12\x13\n\x0bpolicy_hash\x18\x05 \x01(\t\x12\x0c\n\x04open\x18\x06 \x03(\t\x12\n\n\x02\x62y\x18\x07 \x01(\t\x12.\n\ndecided_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*F\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_PASS\x10\x01\x12\x10\n\x0cVERDICT_FAIL\x10\x02*<\n\x05Thumb\x12\x15\n\x11THUMB_UNSPECIFIED\x10\x00\x12\x0c\n\x08THUMB_UP\x10\x01\x12\x0e\n\nTHUMB_DOWN\x10\x02*\x7f\n\x0bGateVerdict\x12\x1c\n\x18GATE_VERDICT_UNSPECIFIED\x10\x00\x12\x15\n\x11GATE_VERDICT_PASS\x10\x01\x12\x15\n\x11GATE_VERDICT_FAIL\x10\x02\x12$\n GATE_VERDICT_NOT_ENOUGH_EVIDENCE\x10\x03\x42\\\n\x1a\x64\x65v.loopline.evaluation.v1P\x01Z#loopline/evaluation/v1;evaluationv1\xaa\x02\x16Loopline.Evaluation.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#loopline/evaluation/v1/events.proto\x12\x16loopline.evaluation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#loopline/generation/v1/events.proto\x1a\"loopline/ingestion/v1/events.proto\"\xcc\x01\n\x0f\x41nswerEvaluated\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12-\n\x06scores\x18\x02 \x03(\x0b\x32\x1d.loopline.evaluation.v1.Score\x12\x13\n\x0b\x63ollections\x18\x03 \x03(\t\x12\x32\n\x08versions\x18\x04 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdb\x02\n\x05Score\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12,\n\x05scale\x18\x03 \x01(\x0b\x32\x1d.loopline.evaluation.v1.Scale\x12\x30\n\x07verdict\x18\x04 \x01(\x0e\x32\x1f.loopline.evaluation.v1.Verdict\x12\x32\n\x08\x65vidence\x18\x05 \x03(\x0b\x32 .loopline.evaluation.v1.Evidence\x12\x34\n\tevaluator\x18\x06 \x01(\x0b\x32!.loopline.evaluation.v1.Evaluator\x12\x16\n\x0emissing_reason\x18\x07 \x01(\t\x12\x16\n\x0emissing_detail\x18\x08 \x01(\t\x12*\n\x04\x63ost\x18\t \x01(\x0b\x32\x1c.loopline.evaluation.v1.CostB\x08\n\x06_value\"A\n\x05Scale\x12\x0e\n\x06lowest\x18\x01 \x01(\x01\x12\x0f\n\x07highest\x18\x02 \x01(\x01\x12\x17\n\x0flower_is_better\x18\x03 \x01(\x08\"n\n\x08\x45vidence\x12\x10\n\x08sentence\x18\x01 \x01(\r\x12\x0f\n\x07passage\x18\x02 \x01(\r\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\x12\x12\n\x05value\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_value\"9\n\tEvaluator\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\"h\n\x04\x43ost\x12\x10\n\x08requests\x18\x01 \x01(\r\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x03 \x01(\x04\x12\x12\n\x05money\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_money\"\xdf\x01\n\rFeedbackGiven\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x32\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x02 \x01(\x0b\x32 .loopline.evaluation.v1.Feedback\x12\x13\n\x0b\x63ollections\x18\x03 \x03(\t\x12\x32\n\x08versions\x18\x04 \x01(\x0b\x32 .loopline.generation.v1.Versions\x12,\n\x08given_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x06 \x01(\r\"\x9b\x01\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12,\n\x05thumb\x18\x01 \x01(\x0e\x32\x1d.loopline.evaluation.v1.Thumb\x12\x12\n\x05score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\ncorrection\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x12\n\ncategories\x18\x05 \x03(\t\x12\n\n\x02\x62y\x18\x06 \x01(\tB\x08\n\x06_score\"\xd9\x02\n\x12\x45valuationFinished\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x61taset_hash\x18\x03 \x01(\t\x12\x0e\n\x06target\x18\x04 \x01(\t\x12\x0c\n\x04rows\x18\x05 \x01(\r\x12\x0e\n\x06trials\x18\x06 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x07 \x01(\r\x12\x32\n\x07metrics\x18\x08 \x03(\x0b\x32!.loopline.evaluation.v1.RunMetric\x12/\n\x07made_by\x18\t \x03(\x0b\x32\x1e.loopline.evaluation.v1.MadeBy\x12*\n\x04\x63ost\x18\n \x01(\x0b\x32\x1c.loopline.evaluation.v1.Cost\x12\x0c\n\x04seed\x18\x0b \x01(\x04\x12/\n\x0b\x66inished_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa0\x02\n\tRunMetric\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x11\n\x04mean\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0b\n\x03low\x18\x03 \x01(\x01\x12\x0c\n\x04high\x18\x04 \x01(\x01\x12\x0c\n\x04rows\x18\x05 \x01(\r\x12?\n\x07missing\x18\x06 \x03(\x0b\x32..loopline.evaluation.v1.RunMetric.MissingEntry\x12\x34\n\tevaluator\x18\x07 \x01(\x0b\x32!.loopline.evaluation.v1.Evaluator\x12\x17\n\x0flower_is_better\x18\x08 \x01(\x08\x1a.\n\x0cMissingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x42\x07\n\x05_mean\"5\n\x06MadeBy\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61nswers\x18\x03 \x01(\r\"\xd8\x01\n\x0bGateDecided\x12\x0f\n\x07gate_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x13\n\x0b\x62\x61seline_id\x18\x03 \x01(\t\x12\x34\n\x07verdict\x18\x04 \x01(\x0e\x32#.loopline.evaluation.v1.GateVerdict\x12\x13\n\x0bpolicy_hash\x18\x05 \x01(\t\x12\x0c\n\x04open\x18\x06 \x03(\t\x12\n\n\x02\x62y\x18\x07 \x01(\t\x12.\n\ndecided_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8c\x01\n\x0e\x44ocumentErased\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12\x30\n\x08removals\x18\x05 \x03(\x0b\x32\x1e.loopline.ingestion.v1.Removal*F\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_PASS\x10\x01\x12\x10\n\x0cVERDICT_FAIL\x10\x02*<\n\x05Thumb\x12\x15\n\x11THUMB_UNSPECIFIED\x10\x00\x12\x0c\n\x08THUMB_UP\x10\x01\x12\x0e\n\nTHUMB_DOWN\x10\x02*\x7f\n\x0bGateVerdict\x12\x1c\n\x18GATE_VERDICT_UNSPECIFIED\x10\x00\x12\x15\n\x11GATE_VERDICT_PASS\x10\x01\x12\x15\n\x11GATE_VERDICT_FAIL\x10\x02\x12$\n GATE_VERDICT_NOT_ENOUGH_EVIDENCE\x10\x03\x42\\\n\x1a\x64\x65v.loopline.evaluation.v1P\x01Z#loopline/evaluation/v1;evaluationv1\xaa\x02\x16Loopline.Evaluation.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,36 +37,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\032dev.loopline.evaluation.v1P\001Z#loopline/evaluation/v1;evaluationv1\252\002\026Loopline.Evaluation.V1'
   _globals['_RUNMETRIC_MISSINGENTRY']._loaded_options = None
   _globals['_RUNMETRIC_MISSINGENTRY']._serialized_options = b'8\001'
-  _globals['_VERDICT']._serialized_start=2331
-  _globals['_VERDICT']._serialized_end=2401
-  _globals['_THUMB']._serialized_start=2403
-  _globals['_THUMB']._serialized_end=2463
-  _globals['_GATEVERDICT']._serialized_start=2465
-  _globals['_GATEVERDICT']._serialized_end=2592
-  _globals['_ANSWEREVALUATED']._serialized_start=134
-  _globals['_ANSWEREVALUATED']._serialized_end=338
-  _globals['_SCORE']._serialized_start=341
-  _globals['_SCORE']._serialized_end=688
-  _globals['_SCALE']._serialized_start=690
-  _globals['_SCALE']._serialized_end=755
-  _globals['_EVIDENCE']._serialized_start=757
-  _globals['_EVIDENCE']._serialized_end=867
-  _globals['_EVALUATOR']._serialized_start=869
-  _globals['_EVALUATOR']._serialized_end=926
-  _globals['_COST']._serialized_start=928
-  _globals['_COST']._serialized_end=1032
-  _globals['_FEEDBACKGIVEN']._serialized_start=1035
-  _globals['_FEEDBACKGIVEN']._serialized_end=1258
-  _globals['_FEEDBACK']._serialized_start=1261
-  _globals['_FEEDBACK']._serialized_end=1416
-  _globals['_EVALUATIONFINISHED']._serialized_start=1419
-  _globals['_EVALUATIONFINISHED']._serialized_end=1764
-  _globals['_RUNMETRIC']._serialized_start=1767
-  _globals['_RUNMETRIC']._serialized_end=2055
-  _globals['_RUNMETRIC_MISSINGENTRY']._serialized_start=2000
-  _globals['_RUNMETRIC_MISSINGENTRY']._serialized_end=2046
-  _globals['_MADEBY']._serialized_start=2057
-  _globals['_MADEBY']._serialized_end=2110
-  _globals['_GATEDECIDED']._serialized_start=2113
-  _globals['_GATEDECIDED']._serialized_end=2329
+  _globals['_VERDICT']._serialized_start=2510
+  _globals['_VERDICT']._serialized_end=2580
+  _globals['_THUMB']._serialized_start=2582
+  _globals['_THUMB']._serialized_end=2642
+  _globals['_GATEVERDICT']._serialized_start=2644
+  _globals['_GATEVERDICT']._serialized_end=2771
+  _globals['_ANSWEREVALUATED']._serialized_start=170
+  _globals['_ANSWEREVALUATED']._serialized_end=374
+  _globals['_SCORE']._serialized_start=377
+  _globals['_SCORE']._serialized_end=724
+  _globals['_SCALE']._serialized_start=726
+  _globals['_SCALE']._serialized_end=791
+  _globals['_EVIDENCE']._serialized_start=793
+  _globals['_EVIDENCE']._serialized_end=903
+  _globals['_EVALUATOR']._serialized_start=905
+  _globals['_EVALUATOR']._serialized_end=962
+  _globals['_COST']._serialized_start=964
+  _globals['_COST']._serialized_end=1068
+  _globals['_FEEDBACKGIVEN']._serialized_start=1071
+  _globals['_FEEDBACKGIVEN']._serialized_end=1294
+  _globals['_FEEDBACK']._serialized_start=1297
+  _globals['_FEEDBACK']._serialized_end=1452
+  _globals['_EVALUATIONFINISHED']._serialized_start=1455
+  _globals['_EVALUATIONFINISHED']._serialized_end=1800
+  _globals['_RUNMETRIC']._serialized_start=1803
+  _globals['_RUNMETRIC']._serialized_end=2091
+  _globals['_RUNMETRIC_MISSINGENTRY']._serialized_start=2036
+  _globals['_RUNMETRIC_MISSINGENTRY']._serialized_end=2082
+  _globals['_MADEBY']._serialized_start=2093
+  _globals['_MADEBY']._serialized_end=2146
+  _globals['_GATEDECIDED']._serialized_start=2149
+  _globals['_GATEDECIDED']._serialized_end=2365
+  _globals['_DOCUMENTERASED']._serialized_start=2368
+  _globals['_DOCUMENTERASED']._serialized_end=2508
 # @@protoc_insertion_point(module_scope)

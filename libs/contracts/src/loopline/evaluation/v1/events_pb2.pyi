@@ -11,6 +11,7 @@ import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import loopline.generation.v1.events_pb2
+import loopline.ingestion.v1.events_pb2
 import sys
 import typing
 
@@ -547,3 +548,33 @@ class GateDecided(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["baseline_id", b"baseline_id", "by", b"by", "decided_at", b"decided_at", "gate_id", b"gate_id", "open", b"open", "policy_hash", b"policy_hash", "run_id", b"run_id", "verdict", b"verdict"]) -> None: ...
 
 Global___GateDecided: typing_extensions.TypeAlias = GateDecided
+
+@typing.final
+class DocumentErased(google.protobuf.message.Message):
+    """This service holds nothing of a document any more, up to the revision of the order."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    COLLECTION_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    REMOVALS_FIELD_NUMBER: builtins.int
+    owner: builtins.str
+    document_id: builtins.str
+    collection: builtins.str
+    revision: builtins.int
+    @property
+    def removals(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[loopline.ingestion.v1.events_pb2.Removal]: ...
+    def __init__(
+        self,
+        *,
+        owner: builtins.str = ...,
+        document_id: builtins.str = ...,
+        collection: builtins.str = ...,
+        revision: builtins.int = ...,
+        removals: collections.abc.Iterable[loopline.ingestion.v1.events_pb2.Removal] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "document_id", b"document_id", "owner", b"owner", "removals", b"removals", "revision", b"revision"]) -> None: ...
+
+Global___DocumentErased: typing_extensions.TypeAlias = DocumentErased
