@@ -23,7 +23,7 @@ from loopline_monitoring.detection import Kind, Promise, Sequential, Severity, S
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "services/monitoring/tests/detection"))
-from streams import NUMERIC, Stream, still  # noqa: E402
+from planted_streams import NUMERIC, Stream, still  # noqa: E402
 
 MINUTE, WEEK, WINDOW = 60.0, 10_080, 240
 BUDGET = 10.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from interleaved import report
 
 sys.path.append(str(Path(__file__).parents[2] / "services/monitoring/tests/detection"))
-from planted import true_first
+from planted_causes import true_first
 
 
 def main() -> None:

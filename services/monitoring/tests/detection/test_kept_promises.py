@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from planted import true_first
-from streams import NUMERIC, still
+from planted_causes import true_first
+from planted_streams import NUMERIC, still
 
 from loopline_monitoring.detection import Kind, Promise, Sequential, Severity, Sketch, compare
 

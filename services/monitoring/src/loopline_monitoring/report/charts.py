@@ -7,7 +7,7 @@ from typing import Final
 
 from loopline_monitoring.report.picture import Point, Shares, Signal, Spot
 
-_WIDTH: Final = 620
+_WIDTH: Final = 600
 _HEIGHT: Final = 130
 _LEFT: Final = 52
 _FOOT: Final = 18
