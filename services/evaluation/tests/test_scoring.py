@@ -85,6 +85,8 @@ async def said(provisioned: NatsServer, line: Line, answers: AnswersSql) -> Asyn
     ):
         events.bind(ours, Scoring(answers, FakeEmbedder(), Sampling()), answers)
         await ours.start()
+        of_a_run = AnswerFinished(answer_id="c" * 32, run_id="r1", outcome=Outcome.OUTCOME_COMPLETED)
+        await theirs.say(Fact(ANSWER_FINISHED, of_a_run, f"{of_a_run.answer_id}/finished", "acme"))
         await theirs.say(Fact(ANSWER_FINISHED, ANSWER, f"{ANSWER.answer_id}/finished", "acme"))
         async with asyncio.timeout(20):
             while not (heard := await line.last_on(ANSWER_EVALUATED, "acme")):
@@ -103,6 +105,10 @@ async def test_every_answer_that_ended_is_scored_and_the_scores_are_said(said: A
     assert not scores["quotes_verified"].HasField("value")
     assert scores["quotes_verified"].missing_reason == "NOTHING_TO_SCORE"
     assert said.versions.model == "small"
+
+
+async def test_answers_of_runs_are_left_to_their_runs(said: AnswerEvaluated, answers: AnswersSql):
+    assert [one.answer.answer_id for one in await answers.get("acme", ["c" * 32, said.answer_id])] == [said.answer_id]
 
 
 async def test_scores_and_the_answer_can_be_asked_for_by_its_tenant_alone(said: AnswerEvaluated, door: EvaluationRpc):

@@ -35,6 +35,9 @@ def bind(line: Line, scoring: Scoring, answers: Answers) -> None:
 
     @line.hears(EVALUATION_SCORE, probe=answers.ready)
     async def score(event: AnswerFinished, delivery: Delivery) -> AsyncIterator[Fact[AnswerEvaluated]]:
+        if event.run_id:
+            # A run scores its answers itself; what is live stays untouched by it.
+            return
         scores = await scoring.score(Kept(plain.answer(event, delivery.tenant), event.SerializeToString()))
         said = plain.evaluated(event, scores)
         yield Fact(ANSWER_EVALUATED, said, f"{event.answer_id}/scored{delivery.replay_suffix}", delivery.tenant)
