@@ -57,6 +57,7 @@ def test_a_reader_who_leaves_ends_the_command_quietly(tmp_path: Path):
         ("keys", "list"),
         ("dead-letters", "list"),
         ("streams", "plan"),
+        ("drift", "status"),
     ],
 )
 def test_without_a_line_one_sentence_says_what_to_do(tmp_path: Path, words: tuple[str, ...]):
@@ -73,6 +74,8 @@ def test_without_a_line_one_sentence_says_what_to_do(tmp_path: Path, words: tupl
         (("ingest", ".", "--metadata", "x"), "KEY=VALUE"),
         (("documents", "list", "--state", "eaten"), "no document is eaten"),
         (("ask", "x", "--grounding", "loose"), "off, mark or strict"),
+        (("drift", "baseline", "set"), "say one of --last, --next or --since"),
+        (("drift", "intend", "prompt"), "say why"),
         (("dead-letters", "replay"), "name numbers, --reason or --all"),
         (("subscribers", "add", "t", "--events", "document_accepted", "--since", "soon"), "--since"),
     ],
