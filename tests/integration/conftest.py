@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,8 +22,10 @@ from loopline_ingestion.adapters.ledger_sql import LedgerSql
 from loopline_ingestion.adapters.plans_sql import PlansSql
 from loopline_ingestion.adapters.receipts_sql import ReceiptsSql
 from loopline_ingestion.adapters.traces_nats import TracesNats
+from loopline_ingestion.adapters.turns_sql import TurnsSql
 from loopline_ingestion.adapters.uploads_objects import UploadsObjects
 from loopline_ingestion.app import Building, Collections, Documents, Erasing, Working
+from loopline_ingestion.app import Turns as WaitingTurns
 from loopline_ingestion.model import Document, Header
 from loopline_nats.line import open_line
 from loopline_nats.objects import Objects
@@ -34,6 +36,7 @@ from loopline_retrieval.adapters.serving_kv import ServingKv
 from loopline_retrieval.adapters.sqlite_store import SqliteStore
 from loopline_retrieval.app import Comparing, Indexing, Searching, Switching
 from loopline_runtime.errors import LooplineError
+from loopline_runtime.lifecycle import background
 from loopline_runtime.settings import Nats
 from loopline_testing.fixtures import bus_settings
 from loopline_testing.nats import NatsServer
@@ -54,7 +57,8 @@ class NamedEmbedder(FakeEmbedder):
 class Whole:
     """Ingestion, embedding and retrieval, each with its own connection."""
 
-    def __init__(self, documents: Documents, embedder: FakeEmbedder, store: SqliteStore) -> None:
+    def __init__(self, documents: Documents, embedder: FakeEmbedder, store: SqliteStore, turns: Turns) -> None:
+        self.turns = turns
         self.documents = documents
         self.store = store
         self.embedder = embedder
@@ -77,6 +81,13 @@ class Whole:
                     return await self.submit(source, text)
                 except LooplineError:
                     await asyncio.sleep(0.2)
+
+
+async def given(turns: WaitingTurns) -> None:
+    while True:
+        with suppress(LooplineError):
+            await turns.give()
+        await turns.wait()
 
 
 async def always() -> None:
@@ -102,7 +113,10 @@ async def wholly(settings: Nats, tmp_path: Path) -> AsyncIterator[Whole]:
         building = Building(plans, history, working, in_flight=2, lost_after_s=60)
         traces, journal = TracesNats(ingestion), JournalFile(tmp_path / "erasures.jsonl")
         erasing = Erasing(history, ledger, uploads, traces, receipts, journal, OWNERS)
-        ingestion_events.bind(ingestion, working, building, erasing, ledger, plans, receipts, always, always)
+        turns_of_tenants = WaitingTurns(TurnsSql(ledger.database), plans, history, at_once=4, lost_after_s=60)
+        ingestion_events.bind(
+            ingestion, working, turns_of_tenants, building, erasing, ledger, plans, receipts, always, always
+        )
         embedding_events.bind(embedding, Embedding(embedder, turns))
         knowledge, serving = KnowledgeKv(retrieval), ServingKv(retrieval)
         searching = Searching(store, FakeQuestions(lambda _: b""), serving)
@@ -110,7 +124,8 @@ async def wholly(settings: Nats, tmp_path: Path) -> AsyncIterator[Whole]:
         retrieval_events.bind(retrieval, Indexing(store, knowledge, serving), switching, store)
         for line in (ingestion, embedding, retrieval):
             await line.start()
-        yield Whole(documents, embedder, store)
+        async with background(given(turns_of_tenants), name="turns"):
+            yield Whole(documents, embedder, store, turns)
 
 
 @pytest.fixture

@@ -199,7 +199,8 @@ ERASED = tuple(channel for channel in CHANNELS if channel.name == "document_eras
 # Who must answer an erasure.
 OWNERS = tuple(channel.owner for channel in ERASED)
 
-INGESTION_EXTRACT = Durable("ingestion-extract", (DOCUMENT_ACCEPTED,), at_once=2, ack_wait_s=30)
+# Hands mostly wait, for extraction and for batches to arrive; the worker bounds what is extracted at a time.
+INGESTION_EXTRACT = Durable("ingestion-extract", (DOCUMENT_ACCEPTED,), at_once=16, ack_wait_s=30)
 INGESTION_LEDGER = Durable(
     "ingestion-ledger",
     (
@@ -220,7 +221,7 @@ INGESTION_ERASE = Durable("ingestion-erase", (DOCUMENT_ERASURE_ORDERED,), at_onc
 INGESTION_RECEIPTS = Durable("ingestion-receipts", ERASED, at_once=16)
 INGESTION_FAILURES = Durable("ingestion-failures", (), dead_letters=True)
 # More hands than a build has batches in flight, so that there is always one for what was just submitted.
-EMBEDDING_EMBED = Durable("embedding-embed", (DOCUMENT_CHUNKED,), at_once=4, ack_wait_s=30)
+EMBEDDING_EMBED = Durable("embedding-embed", (DOCUMENT_CHUNKED,), at_once=16, ack_wait_s=30)
 RETRIEVAL_INDEX = Durable("retrieval-index", (CHUNKS_EMBEDDED,), at_once=8)
 RETRIEVAL_DOCUMENTS = Durable(
     "retrieval-documents", (DOCUMENT_READERS_CHANGED, DOCUMENT_DELETED, PLAN_ADDED, PLAN_RETIRED), at_once=8

@@ -30,11 +30,11 @@ class Embedding:
         return self._as(which, [await self._turns.question(text)])
 
     async def of_texts(
-        self, texts: Sequence[str], model: str = "", revision: str = "", *, build: bool = False
+        self, texts: Sequence[str], model: str = "", revision: str = "", *, tenant: str = "", build: bool = False
     ) -> Embedded:
         """One vector per text. Invalid for blank or too many texts; NotFound for another model. A build gives way to all else."""
         which = served(self._models, model, revision)
-        return self._as(which, await self._turns.batch(checked(texts), build=build))
+        return self._as(which, await self._turns.batch(checked(texts), tenant=tenant, build=build))
 
     async def ready(self) -> None:
         """Passes when the model answers."""

@@ -16,6 +16,8 @@ def bind(line: Line, embedding: Embedding) -> None:
     async def embed(event: DocumentChunked, delivery: Delivery) -> AsyncIterator[Fact[ChunksEmbedded]]:
         wanted = event.batch.model
         texts = [chunk.text for chunk in event.chunks]
-        made = await embedding.of_texts(texts, wanted.name, wanted.revision, build=event.batch.build)
+        made = await embedding.of_texts(
+            texts, wanted.name, wanted.revision, tenant=delivery.tenant, build=event.batch.build
+        )
         said = ChunksEmbedded(batch=event.batch, chunks=event.chunks, vectors=made.vectors)
         yield Fact(CHUNKS_EMBEDDED, said, delivery.id, delivery.tenant, delivery.document)

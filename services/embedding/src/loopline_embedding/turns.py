@@ -1,4 +1,4 @@
-"""Whose turn it is at the model: questions go before batches, batches before those of a build, and all are worked in small slices.
+"""Whose turn it is at the model: questions go before batches, batches before those of a build, tenants in turns, all in small slices.
 
 So a live question waits for at most one slice (about 1,200 characters: some 60 ms on one core), however much is queued.
 """
@@ -19,6 +19,8 @@ QUESTION, BATCH, BUILD = 0, 1, 2
 @dataclass(order=True)
 class _Turn:
     urgency: int
+    # Of its tenant; who has had fewer goes first.
+    round: int
     number: int
     texts: Sequence[str] = field(compare=False)
     result: "asyncio.Future[list[Vector]]" = field(compare=False)
@@ -31,6 +33,8 @@ class Turns:
         self._embed = embed
         self._queue: asyncio.PriorityQueue[_Turn] = asyncio.PriorityQueue()
         self._numbers = itertools.count()
+        self._round = 0
+        self._rounds: dict[str, int] = {}
 
     @classmethod
     @asynccontextmanager
@@ -51,12 +55,12 @@ class Turns:
         (vector,) = await self._turn(QUESTION, [text])
         return vector
 
-    async def batch(self, texts: Sequence[str], *, build: bool = False) -> list[Vector]:
+    async def batch(self, texts: Sequence[str], *, tenant: str = "", build: bool = False) -> list[Vector]:
         """One vector per text, in order; sliced, texts of like length together so that little is padded."""
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         slices = _slices(order, texts)
         results = await asyncio.gather(
-            *(self._turn(BUILD if build else BATCH, [texts[place] for place in slice_]) for slice_ in slices)
+            *(self._turn(BUILD if build else BATCH, [texts[place] for place in slice_], tenant) for slice_ in slices)
         )
         vectors: list[Vector] = [b""] * len(texts)
         for slice_, result in zip(slices, results, strict=True):
@@ -64,15 +68,19 @@ class Turns:
                 vectors[place] = vector
         return vectors
 
-    async def _turn(self, urgency: int, texts: Sequence[str]) -> list[Vector]:
+    async def _turn(self, urgency: int, texts: Sequence[str], tenant: str = "") -> list[Vector]:
         result: asyncio.Future[list[Vector]] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Turn(urgency, next(self._numbers), texts, result))
+        if self._queue.empty():
+            self._rounds.clear()
+        mine = self._rounds[tenant] = max(self._rounds.get(tenant, 0), self._round) + 1
+        self._queue.put_nowait(_Turn(urgency, mine, next(self._numbers), texts, result))
         return await result
 
     async def _work(self, pool: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         while True:
             turn = await self._queue.get()
+            self._round = max(self._round, turn.round)
             if turn.result.done():  # whoever asked has left
                 continue
             done = loop.run_in_executor(pool, self._embed, turn.texts)

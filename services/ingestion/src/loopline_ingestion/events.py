@@ -19,7 +19,7 @@ from loopline_contracts.channels import (
     INGESTION_RECEIPTS,
 )
 from loopline_ingestion import facts
-from loopline_ingestion.app import Building, Erasing, Working
+from loopline_ingestion.app import Building, Erasing, Turns, Working
 from loopline_ingestion.model import Reason, Refused, State
 from loopline_ingestion.ports import Ledger, Plans, Receipts
 from loopline_ingestion.receipts import Order, Removal
@@ -41,6 +41,7 @@ Said = Fact[messages.DocumentChunked] | Fact[messages.DocumentRejected]
 def bind(
     line: Line,
     working: Working,
+    turns: Turns,
     building: Building,
     erasing: Erasing,
     ledger: Ledger,
@@ -54,6 +55,8 @@ def bind(
     @line.hears(INGESTION_EXTRACT, probe=worker_ready)
     async def extract(event: messages.DocumentAccepted, delivery: Delivery) -> AsyncIterator[Said]:
         document = facts.document_of(event, delivery)
+        if not await turns.begins(document, again=bool(delivery.replay_suffix)):
+            return
         base = f"{document.document_id}/{document.revision}"
         async for result in working.work(document):
             if isinstance(result, Refused):
@@ -61,7 +64,7 @@ def bind(
                 event_id = f"{base}/rejected{delivery.replay_suffix}"
                 yield Fact(DOCUMENT_REJECTED, body, event_id, document.tenant, document.document_id)
                 return
-            for number, cuts in enumerate(result.batches):
+            async for number, cuts in turns.paced(document, result):
                 batch = facts.chunked(document, result.plan, result.title, number, len(result.batches), cuts)
                 event_id = f"{base}/{result.plan.version}/{number}{delivery.replay_suffix}"
                 yield Fact(DOCUMENT_CHUNKED, batch, event_id, document.tenant, document.document_id)
@@ -86,10 +89,12 @@ def bind(
     @line.hears(INGESTION_PROGRESS, probe=ledger_ready)
     async def progress(event: ChunksIndexed, delivery: Delivery) -> None:
         await progressed(ledger, event, delivery)
+        turns.moved()
 
     @line.hears(INGESTION_FAILURES, probe=ledger_ready)
     async def failure(_: None, delivery: Delivery) -> None:
         await buried(ledger, plans, delivery)
+        turns.moved()
 
     @line.hears(INGESTION_ERASE, probe=ledger_ready)
     async def erase(

@@ -16,8 +16,9 @@ from loopline_ingestion.adapters.ledger_sql import LedgerSql
 from loopline_ingestion.adapters.plans_sql import PlansSql
 from loopline_ingestion.adapters.receipts_sql import ReceiptsSql
 from loopline_ingestion.adapters.traces_nats import TracesNats
+from loopline_ingestion.adapters.turns_sql import TurnsSql
 from loopline_ingestion.adapters.uploads_objects import UploadsObjects
-from loopline_ingestion.app import Building, Collections, Documents, Erasing, Planning, Sweeping, Working
+from loopline_ingestion.app import Building, Collections, Documents, Erasing, Planning, Sweeping, Turns, Working
 from loopline_ingestion.rebuilding import rebuilt
 from loopline_ingestion.rpc import IngestionRpc
 from loopline_ingestion.settings import Settings
@@ -43,6 +44,23 @@ def pool_of(settings: Settings) -> WorkerPool:
         most_characters=limits.most_characters,
         at_once=limits.at_once,
     )
+
+
+def turns_of(settings: Settings, ledger: LedgerSql, plans: PlansSql, history: HistoryNats) -> Turns:
+    """Whose turn it is."""
+    tenants = settings.tenants
+    waiting = TurnsSql(ledger.database)
+    return Turns(waiting, plans, history, at_once=tenants.at_once, lost_after_s=tenants.lost_after_s)
+
+
+async def give_turns(turns: Turns) -> None:
+    """Documents that wait go on when their tenant has room, without end."""
+    while True:
+        try:
+            await turns.give()
+        except LooplineError as error:
+            log.warning("turns are given later", error=str(error))
+        await turns.wait()
 
 
 async def sweep(line: Line, sweeping: Sweeping, building: Building, erasing: Erasing, every_s: float) -> None:
@@ -89,7 +107,8 @@ async def open_doors(settings: Settings, pool: WorkerPool, ledger: LedgerSql, li
     working = Working(uploads, history, pool, collections, plans)
     build = settings.build
     building = Building(plans, history, working, in_flight=build.in_flight, lost_after_s=build.lost_after_s)
-    events.bind(line, working, building, erasing, ledger, plans, receipts, ledger.ready, pool.ready)
+    turns = turns_of(settings, ledger, plans, history)
+    events.bind(line, working, turns, building, erasing, ledger, plans, receipts, ledger.ready, pool.ready)
 
     async def ready() -> None:
         await ledger.ready()
@@ -101,6 +120,7 @@ async def open_doors(settings: Settings, pool: WorkerPool, ledger: LedgerSql, li
     )
     ring = keys if settings.access.mode == "keys" else None
     async with (
+        background(give_turns(turns), name="turns"),
         background(sweep(line, sweeping, building, erasing, remake.every_s), name="sweep"),
         serving(settings.grpc, keys=ring, doors=[door], ready={SERVICE: ready}),
     ):

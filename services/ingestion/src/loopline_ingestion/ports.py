@@ -248,6 +248,18 @@ class Plans(Protocol):
         ...
 
 
+class Waiting(Protocol):
+    """Whose documents are under way and whose wait for a turn: a part of the ledger, common to all replicas."""
+
+    async def begin(self, document: Document, most: int) -> bool:
+        """Whether it is under way from now on (or is already); else it waits, since its tenant has `most` under way."""
+        ...
+
+    async def give(self, most: int) -> list[Document]:
+        """The oldest that wait of each tenant that has fewer than `most` under way; now these are."""
+        ...
+
+
 class Traces(Protocol):
     """What the bus still holds of a document, up to the revision of an order."""
 

@@ -50,6 +50,15 @@ class Build(Group):
     lost_after_s: float = 60.0
 
 
+class Tenants(Group):
+    """What one tenant may have under way, so that others never wait long behind it."""
+
+    # Documents between acceptance and the index; of each, one batch at a time.
+    at_once: int = Field(default=4, ge=1)
+    # A batch that has not arrived after this long is waited for no more.
+    lost_after_s: float = 60.0
+
+
 class Erasure(Group):
     """Documents that must leave no trace."""
 
@@ -65,4 +74,5 @@ class Settings(ServiceSettings):
     uploads: Uploads = Uploads()
     remake: Remake = Remake()
     build: Build = Build()
+    tenants: Tenants = Tenants()
     erasure: Erasure = Erasure()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, select, tuple_, update
+from sqlalchemy import Row, and_, delete, exists, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loopline_ingestion.adapters.ledger_rows import (
@@ -22,7 +22,7 @@ from loopline_ingestion.adapters.ledger_rows import (
     is_plan,
     keyed,
 )
-from loopline_ingestion.adapters.ledger_tables import BATCHES, COLLECTIONS, DOCUMENTS, PLANS, SETBACKS
+from loopline_ingestion.adapters.ledger_tables import BATCHES, COLLECTIONS, DOCUMENTS, PLANS, SETBACKS, TURNS
 from loopline_ingestion.model import Collection, Document, Plan, Reason, State
 from loopline_ingestion.receipts import Disk
 from loopline_sql.database import Database
@@ -196,7 +196,9 @@ class LedgerSql:
 
     async def stuck(self, before: datetime, limit: int) -> list[Document]:
         """See the port."""
-        query = documents().where(DOCUMENTS.c.state.not_in(SETTLED), DOCUMENTS.c.changed_at < before)
+        mine = (TURNS.c[name] == DOCUMENTS.c[name] for name in ("tenant", "document_id", "revision"))
+        waits = exists().where(*mine, TURNS.c.given.is_(False))
+        query = documents().where(DOCUMENTS.c.state.not_in(SETTLED), DOCUMENTS.c.changed_at < before, ~waits)
         return [document(row) for row in await self.database.rows(query.order_by(DOCUMENTS.c.changed_at).limit(limit))]
 
     async def uploads_named(self, names: Sequence[str]) -> set[str]:

@@ -111,3 +111,15 @@ REMOVALS = Table(
     Column("removals", JSON, nullable=False),
     Index("removals_by_document", "document_id", "revision"),
 )
+
+# Documents that were taken up, and those that wait for a turn of their tenant.
+TURNS = Table(
+    "turns",
+    METADATA,
+    Column("tenant", String(63), primary_key=True),
+    Column("document_id", String(64), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("given", Boolean, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("turns_by_given", "given", "tenant", "revision"),
+)

@@ -6,6 +6,7 @@ from loopline_ingestion.app.documents import Accepted, Documents
 from loopline_ingestion.app.erasing import Erasing
 from loopline_ingestion.app.planning import Planning
 from loopline_ingestion.app.sweeping import Sweeping
+from loopline_ingestion.app.turns import Turns
 from loopline_ingestion.app.working import Batched, Working
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "Made",
     "Planning",
     "Sweeping",
+    "Turns",
     "Working",
 ]
