@@ -7,6 +7,7 @@ from prometheus_client import Gauge
 
 from loopline.retrieval.v1.retrieval_service_pb2 import SearchRequest, SearchResponse
 from loopline.retrieval.v1.retrieval_service_pb2_grpc import (
+    RetrievalServiceServicer,
     RetrievalServiceStub,
     add_RetrievalServiceServicer_to_server,
 )
@@ -22,7 +23,7 @@ RETRIEVAL = "loopline.retrieval.v1.RetrievalService"
 IN_FLIGHT = 80
 
 
-class SlowRetrieval:
+class SlowRetrieval(RetrievalServiceServicer):
     """Answers when it is told to."""
 
     def __init__(self) -> None:

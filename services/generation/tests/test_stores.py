@@ -56,11 +56,12 @@ async def test_an_answer_is_kept_whole_for_its_tenant_and_for_its_time(database_
     async with RecordsSql.opened(database_url) as records:
         record = replace(RECORD, started_at=time.time())
         await records.put(replace(record, outcome=None, text="Bec"))
-        assert [found.answer_id for found in await records.unfinished()] == [RECORD.answer_id]
+        assert [found.answer_id for found in await records.unfinished(time.time() + 1)] == [RECORD.answer_id]
+        assert await records.unfinished(record.started_at - 1) == []
         await records.put(record)
         assert await records.get("acme", RECORD.answer_id) == record
         assert await records.get("other", RECORD.answer_id) is None
-        assert await records.unfinished() == []
+        assert await records.unfinished(time.time() + 1) == []
         await records.add_turns("acme", "c1", [Message("user", "Why?"), Message("assistant", "So.")], time.time())
         assert [turn.content for turn in await records.turns("acme", "c1")] == ["Why?", "So."]
         assert await records.turns("other", "c1") == []

@@ -25,17 +25,20 @@ from loopline_runtime.lifecycle import background, run, until_stopped
 from loopline_runtime.telemetry import start_telemetry
 
 SERVICE = "loopline.generation.v1.GenerationService"
-DAY_S, SWEEP_EVERY_S = 86_400.0, 3600.0
+DAY_S, SWEEP_EVERY_S = 86_400.0, 600.0
+# No answer takes as long: whoever began it earlier and did not end it died.
+LONGEST_ANSWER_S = 1800.0
 # What is left of the grace for an answer's last words once it is told to end.
 LAST_WORDS_S = 3.0
 log = structlog.get_logger(__name__)
 
 
-async def sweep(records: RecordsSql, kept_days: float) -> None:
-    """Removes answers past their retention, without end."""
+async def sweep(records: RecordsSql, answering: Answering, kept_days: float) -> None:
+    """Removes answers past their retention and ends those of processes that died, without end."""
     while True:
         try:
             await records.forget(time.time() - kept_days * DAY_S)
+            await answering.end_unfinished(time.time() - LONGEST_ANSWER_S)
         except LooplineError as error:
             log.warning("old answers are not removed now", error=str(error))
         await asyncio.sleep(SWEEP_EVERY_S)
@@ -63,14 +66,16 @@ async def serve() -> None:
             erasing = Erasing(records, spool, FactsNats(line))
             events.bind(line, erasing, records.ready)
             await events.look_again(line, erasing)
-            await answering.end_unfinished()
+            # A database of several replicas holds answers that others are giving; the sweep ends those that nobody gives.
+            if settings.answers.url.startswith("sqlite"):
+                await answering.end_unfinished(time.time())
             telemetry.liveness(line.ailment)
             door = Door(add_GenerationServiceServicer_to_server, GenerationRpc(answering, records), SERVICE)
             ready = {SERVICE: records.ready, "events": line.ready}
             ring = keys if settings.access.mode == "keys" else None
             async with (
                 background(events.announce(line, spool, records.cleaned), name="announce"),
-                background(sweep(records, settings.answers.kept_days), name="sweep"),
+                background(sweep(records, answering, settings.answers.kept_days), name="sweep"),
                 serving(settings.grpc, keys=ring, doors=[door], ready=ready),
             ):
                 await line.start()

@@ -89,8 +89,8 @@ class Records(Protocol):
         """One of a tenant's."""
         ...
 
-    async def unfinished(self) -> list[Record]:
-        """Answers that were begun and not ended."""
+    async def unfinished(self, before: float) -> list[Record]:
+        """Answers that were begun before that time (seconds since 1970) and not ended."""
         ...
 
     async def forget(self, before: float) -> int:

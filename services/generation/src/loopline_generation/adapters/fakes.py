@@ -84,9 +84,9 @@ class FakeRecords:
         found = self.records.get(answer_id)
         return found if found and found.tenant == tenant else None
 
-    async def unfinished(self) -> list[Record]:
+    async def unfinished(self, before: float) -> list[Record]:
         """See the port."""
-        return [record for record in self.records.values() if record.outcome is None]
+        return [record for record in self.records.values() if record.outcome is None and record.started_at < before]
 
     async def forget(self, before: float) -> int:
         """See the port."""

@@ -48,9 +48,10 @@ class RecordsSql:
         rows = await self.database.rows(select(ANSWERS.c.record).where(*which))
         return plain.from_json(rows[0].record) if rows else None
 
-    async def unfinished(self) -> list[Record]:
+    async def unfinished(self, before: float) -> list[Record]:
         """See the port."""
-        rows = await self.database.rows(select(ANSWERS.c.record).where(ANSWERS.c.outcome == ""))
+        begun = (ANSWERS.c.outcome == "", ANSWERS.c.started_at < before)
+        rows = await self.database.rows(select(ANSWERS.c.record).where(*begun))
         return [plain.from_json(row.record) for row in rows]
 
     async def forget(self, before: float) -> int:

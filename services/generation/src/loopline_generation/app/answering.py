@@ -109,9 +109,9 @@ class Answering:
             raise NotFound("there is no such answer (any more)", reason="UNKNOWN_ANSWER", field="answer_id")
         return found
 
-    async def end_unfinished(self) -> int:
-        """Answers that a former process began and never ended are said FAILED, once."""
-        unfinished = await self._records.unfinished()
+    async def end_unfinished(self, before: float) -> int:
+        """Answers begun before that time (seconds since 1970) and never ended are said FAILED, once: who gave them died."""
+        unfinished = await self._records.unfinished(before)
         for record in unfinished:
             ended = replace(record, outcome=Outcome.FAILED, error="PROCESS_DIED: the process that gave it died")
             await self._announcer.finished(ended)
