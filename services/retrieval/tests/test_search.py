@@ -126,3 +126,14 @@ async def test_the_passage_with_the_best_sentence_comes_first(filled):
     best = (await searching.search(asked("blue bridge of the harbour", k=1))).passages
     assert [passage.document for passage in best] == ["d7"]
     assert best[0].scores.reranked > best[0].scores.fused
+
+
+async def test_a_named_index_version_is_searched_instead_of_the_one_that_serves(filled):
+    serving = filled.serving
+    index, token = await serving.index("acme", "default")
+    await serving.put_if("acme", "default", index.with_version("v2", index.versions["v1"]), token)
+    found = await filled.searching.search(asked(versions={"default": "v2"}))
+    assert (found.passages, found.searched[0].space.version) == ([], "v2")
+    assert (await filled.searching.search(asked())).searched[0].space.version == "v1"
+    with pytest.raises(NotFound, match="no index version 'v9'"):
+        await filled.searching.search(asked(versions={"default": "v9"}))

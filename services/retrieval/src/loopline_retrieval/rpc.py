@@ -1,6 +1,6 @@
 """Questions in, passages out; index versions compared, switched, dropped."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -8,10 +8,12 @@ import grpc
 from loopline.ingestion.v1 import events_pb2 as ingestion
 from loopline.retrieval.v1 import retrieval_service_pb2 as messages
 from loopline.retrieval.v1.retrieval_service_pb2_grpc import RetrievalServiceServicer
-from loopline_grpc.access import caller
+from loopline_grpc.access import caller, demand
 from loopline_retrieval import facts
 from loopline_retrieval.app import Found, Query, Searched, Searching, Switching
 from loopline_retrieval.model import Passage, Space
+from loopline_runtime.access import Right
+from loopline_runtime.errors import Invalid
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -25,6 +27,8 @@ class RetrievalRpc(RetrievalServiceServicer):
         self._served = served
 
     async def Search(self, request: messages.SearchRequest, context: Context) -> messages.SearchResponse:
+        if request.index_versions and not caller().allows(Right.ACT_FOR):
+            demand(caller(), Right.ADMIN)
         query = Query(
             caller().tenant,
             request.question,
@@ -32,6 +36,7 @@ class RetrievalRpc(RetrievalServiceServicer):
             request.k,
             request.filter,
             frozenset(request.principals),
+            _versions(request.index_versions),
         )
         found = await self._searching.search(query)
         self._served(query, found)
@@ -95,6 +100,13 @@ class RetrievalRpc(RetrievalServiceServicer):
         for one in request.documents:
             await self._switching.clear(space, one.document_id, one.revision)
         return messages.ClearDocumentsResponse()
+
+
+def _versions(named: Sequence[str]) -> dict[str, str]:
+    """`collection=version` by collection."""
+    if any("=" not in one for one in named):
+        raise Invalid("an index version is named as collection=version", field="index_versions")
+    return {collection: version for collection, _, version in (one.partition("=") for one in named)}
 
 
 def _passage(passage: Passage) -> messages.Passage:

@@ -29,7 +29,12 @@ class SearcherGrpc:
     async def search(self, ask: Ask, question: str, k: int) -> Searched:
         """See the port."""
         request = retrieval.SearchRequest(
-            question=question, collections=ask.collections, k=k, filter=ask.filter, principals=ask.principals
+            question=question,
+            collections=ask.collections,
+            k=k,
+            filter=ask.filter,
+            principals=ask.principals,
+            index_versions=ask.indexes,
         )
         async with calling("retrieval"):
             found = await self._stub.Search(request)

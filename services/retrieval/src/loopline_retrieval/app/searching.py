@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from loopline_retrieval.filters import Filter, parse
@@ -34,6 +34,8 @@ class Query:
     k: int = 0
     filter: str = ""
     principals: frozenset[str] = frozenset()
+    # By collection, instead of what serves.
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,10 @@ class Searching:
         began = time.perf_counter()
         question, k = checked_question(query.question), checked_k(query.k)
         where = parse(query.filter)
-        searched = [await self._searched(query.tenant, name) for name in checked_collections(query.collections)]
+        searched = [
+            await self._searched(query.tenant, name, query.versions.get(name, ""))
+            for name in checked_collections(query.collections)
+        ]
         passages, vector = await self._answered(searched, question, k, where, query.principals)
         took_ms = (time.perf_counter() - began) * 1000
         return Found(uuid.uuid4().hex, passages, searched, vector, took_ms)
@@ -97,7 +102,13 @@ class Searching:
             passages = _reranked(passages, scores)[:k]
         return passages, vectors[first]
 
-    async def _searched(self, tenant: str, collection: str) -> Searched:
+    async def _searched(self, tenant: str, collection: str, wanted: str) -> Searched:
+        if wanted:
+            index, _ = await self._serving.index(tenant, collection)
+            if index is None or wanted not in index.versions:
+                told = f"{collection} has no index version {wanted[:64]!r}: see `loopline index list {collection}`"
+                raise NotFound(told, reason="UNKNOWN_VERSION", field="index_versions")
+            return Searched(Space(tenant, collection, wanted), index.versions[wanted])
         serving = await self._serving.of(tenant, collection)
         if serving is None:
             raise NotFound(f"there is no collection {collection}", reason="UNKNOWN_COLLECTION", field="collections")

@@ -32,6 +32,7 @@ class SearchRequest(google.protobuf.message.Message):
     K_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     PRINCIPALS_FIELD_NUMBER: builtins.int
+    INDEX_VERSIONS_FIELD_NUMBER: builtins.int
     question: builtins.str
     k: builtins.int
     """1 to 100; 0: 10."""
@@ -45,6 +46,10 @@ class SearchRequest(google.protobuf.message.Message):
     def principals(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Who asks; sees documents without readers and those whose readers name one of these."""
 
+    @property
+    def index_versions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Index versions to search as collection=version, instead of those that serve; needs the right ADMIN, or to act for a tenant."""
+
     def __init__(
         self,
         *,
@@ -53,8 +58,9 @@ class SearchRequest(google.protobuf.message.Message):
         k: builtins.int = ...,
         filter: builtins.str = ...,
         principals: collections.abc.Iterable[builtins.str] | None = ...,
+        index_versions: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["collections", b"collections", "filter", b"filter", "k", b"k", "principals", b"principals", "question", b"question"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collections", b"collections", "filter", b"filter", "index_versions", b"index_versions", "k", b"k", "principals", b"principals", "question", b"question"]) -> None: ...
 
 Global___SearchRequest: typing_extensions.TypeAlias = SearchRequest
 
