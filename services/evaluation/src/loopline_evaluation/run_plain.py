@@ -259,7 +259,7 @@ def finished(told: dict[str, Any], spec_kept: Spec) -> events.EvaluationFinished
     """A finished run as it is announced, from what the store keeps to be said."""
     kept = told["summary"]
     found = [MetricSummary(**{**one, "evaluator": Evaluator(**one["evaluator"])}) for one in kept["metrics"]]
-    of = Summary(tuple(found), kept["made"], kept["failed"], kept["rows"], Cost(**kept["cost"]))
+    of = Summary(tuple(found), kept["made"], kept["failed"], kept["errors"], kept["rows"], Cost(**kept["cost"]))
     return events.EvaluationFinished(
         run_id=told["run"]["run_id"],
         dataset=spec_kept.dataset,

@@ -74,6 +74,7 @@ class RunRpc(RunServiceServicer):
             metrics=run_plain.metrics(found.metrics),
             made_by=run_plain.made_by(found),
             failed=found.failed,
+            errors=found.errors,
         )
 
     async def ListRuns(self, request: messages.ListRunsRequest, context: Context) -> messages.ListRunsResponse:

@@ -191,6 +191,8 @@ def _show(found: Any) -> None:
         for metric in found.metrics
     )
     table(["metric", "mean", "95 %", "rows", "missing"], rows, "nothing is scored yet")
+    for why, count in found.errors.items():
+        say(f"{count} times {why}", "red")
     for made in found.made_by:
         say(f"{made.kind}: {made.name} ({made.answers})", "dim")
     spent = one.spent

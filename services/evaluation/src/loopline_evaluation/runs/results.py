@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from loopline_evaluation.datasets.rows import Row
 from loopline_evaluation.model import Evaluator, Missing, Scale
-from loopline_evaluation.runs.model import Run, Unit, spent, tokens
+from loopline_evaluation.runs.model import Overrides, Run, Unit, spent, tokens
 from loopline_runtime.errors import Invalid
 
 
@@ -51,10 +51,15 @@ class Results:
     measured: Mapping[str, Measured]
     made: Mapping[str, Mapping[str, int]]
     texts: Mapping[str, tuple[str, ...]]
-    failed: int
+    errors: Mapping[str, int]
     tokens: int
     money: float | None
     seconds: tuple[float, ...]
+
+    @property
+    def failed(self) -> int:
+        """Units whose answer failed."""
+        return sum(self.errors.values())
 
 
 def results(run: Run, rows: Sequence[Row], units: Sequence[Unit]) -> Results:
@@ -65,6 +70,11 @@ def results(run: Run, rows: Sequence[Row], units: Sequence[Unit]) -> Results:
     for unit in units:
         for kind, value in unit.reply.made.items() if unit.reply else ():
             made.setdefault(kind, Counter())[value] += 1
+    overrides = run.spec.overrides
+    for kind in ("k", "temperature", "max_tokens", "grounding"):
+        value = getattr(overrides, kind)
+        if value is not None and value != getattr(Overrides(), kind):
+            made[kind] = Counter({str(value): len(units)})
     costs = [spent(unit) for unit in units]
     money = [cost.money for cost in costs if cost.money is not None]
     return Results(
@@ -73,7 +83,7 @@ def results(run: Run, rows: Sequence[Row], units: Sequence[Unit]) -> Results:
         {metric: found for metric in run.spec.metrics if (found := _measured(metric, units))},
         {kind: dict(counts) for kind, counts in made.items()},
         _texts(units),
-        sum(bool(unit.reply and unit.reply.error) for unit in units),
+        Counter(unit.reply.error[:300] for unit in units if unit.reply and unit.reply.error),
         sum(map(tokens, costs)),
         sum(money) if money else None,
         tuple(unit.reply.answer.total_ms / 1000 for unit in units if unit.reply and not unit.reply.error),

@@ -26,11 +26,12 @@ class MetricSummary:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`made`: what made how many answers, by kind. `failed`: units whose answer failed."""
+    """`made`: what made how many answers, by kind. `failed`: units whose answer failed; `errors`: why, the most frequent five."""
 
     metrics: tuple[MetricSummary, ...]
     made: Mapping[str, Mapping[str, int]]
     failed: int
+    errors: Mapping[str, int]
     rows: int
     cost: Cost
 
@@ -39,7 +40,8 @@ def summary(results: Results, units: Sequence[Unit]) -> Summary:
     """Of what a run has so far."""
     metrics = tuple(_metric(measured, list(results.rows)) for measured in results.measured.values())
     cost = total([spent(unit) for unit in units])
-    return Summary(metrics, results.made, results.failed, len(results.rows), cost)
+    most = dict(sorted(results.errors.items(), key=lambda one: -one[1])[:5])
+    return Summary(metrics, results.made, results.failed, most, len(results.rows), cost)
 
 
 def _metric(measured: Measured, ids: Sequence[str]) -> MetricSummary:

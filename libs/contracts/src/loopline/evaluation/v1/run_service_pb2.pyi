@@ -485,10 +485,27 @@ class GetRunResponse(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class ErrorsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     RUN_FIELD_NUMBER: builtins.int
     METRICS_FIELD_NUMBER: builtins.int
     MADE_BY_FIELD_NUMBER: builtins.int
     FAILED_FIELD_NUMBER: builtins.int
+    ERRORS_FIELD_NUMBER: builtins.int
     failed: builtins.int
     """Units whose answer failed."""
     @property
@@ -497,6 +514,10 @@ class GetRunResponse(google.protobuf.message.Message):
     def metrics(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[loopline.evaluation.v1.events_pb2.RunMetric]: ...
     @property
     def made_by(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[loopline.evaluation.v1.events_pb2.MadeBy]: ...
+    @property
+    def errors(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+        """Why, and how many; the most frequent five."""
+
     def __init__(
         self,
         *,
@@ -504,9 +525,10 @@ class GetRunResponse(google.protobuf.message.Message):
         metrics: collections.abc.Iterable[loopline.evaluation.v1.events_pb2.RunMetric] | None = ...,
         made_by: collections.abc.Iterable[loopline.evaluation.v1.events_pb2.MadeBy] | None = ...,
         failed: builtins.int = ...,
+        errors: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["run", b"run"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["failed", b"failed", "made_by", b"made_by", "metrics", b"metrics", "run", b"run"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["errors", b"errors", "failed", b"failed", "made_by", b"made_by", "metrics", b"metrics", "run", b"run"]) -> None: ...
 
 Global___GetRunResponse: typing_extensions.TypeAlias = GetRunResponse
 
