@@ -11,8 +11,10 @@ from loopline_nats.envelope import Delivery
 CANARY = "canary-"
 
 
-def of_answer(fact: AnswerFinished, delivery: Delivery) -> Observed:
-    """One observation; a cancelled answer tells only that it was."""
+def of_answer(fact: AnswerFinished, delivery: Delivery) -> Observed | None:
+    """One observation; a cancelled answer tells only that it was, one made for an evaluation run nothing: nobody asked it."""
+    if fact.run_id:
+        return None
     values: dict[str, Value] = {}
     ours = fact.conversation_id.startswith(CANARY)
     if not ours:
