@@ -1,6 +1,7 @@
 """`loopline eval`: runs; `concluding` adds what is made of them."""
 
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -184,7 +185,7 @@ def _show(found: Any) -> None:
         (
             metric.metric,
             f"{metric.mean:.3f}" if metric.HasField("mean") else "-",
-            f"{metric.low:.3f} to {metric.high:.3f}" if metric.HasField("mean") else "",
+            f"{metric.low:.3f} to {metric.high:.3f}" if metric.HasField("mean") and isfinite(metric.low) else "",
             metric.rows,
             ", ".join(f"{count} {reason}" for reason, count in sorted(metric.missing.items())),
         )
