@@ -205,3 +205,14 @@ def test_a_policy_is_read_and_a_wrong_one_says_where(tmp_path: Path):
         path.write_text(wrong)
         with pytest.raises(Invalid, match=where):
             policy_of(path)
+
+
+async def test_names_that_no_database_takes_stop_nothing(database_url: str):
+    awkward = Observed("e1", "acme", "m" * 300, 1e9, 1e9, "a\x1fb", {"feature.\x00x\x1f" + "y" * 400: 1.0}, ("s=\x1f",))
+    async with opened(database_url) as state:
+        monitor = Monitor(Watching(Policy(window_size=1, slices=("*",))), state, 0.0)
+        await monitor.hear("monitoring-predictions", 1, [awkward])
+        again = Watching()
+        again.restore((await state.load()).records)
+    assert len(again.signals) == 2
+    assert all(len(key.signal) <= 200 and key.signal.isprintable() for key in again.signals if key.signal)

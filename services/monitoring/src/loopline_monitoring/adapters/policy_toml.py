@@ -47,7 +47,7 @@ class _Threshold(_Part):
 class _Canaries(_Part):
     tenant: Annotated[str, Field(pattern=TENANT_PATTERN)] = "local"
     collection: str = "default"
-    questions: Annotated[list[str], Field(min_length=1, max_length=100)]
+    questions: Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(min_length=1, max_length=100)]
     every_s: Positive = 3600
 
 

@@ -10,6 +10,7 @@ from loopline_monitoring.app.limits import Limits
 from loopline_monitoring.app.plain import ALARM, COMPARISON
 from loopline_monitoring.app.recents import Recents
 from loopline_monitoring.app.series import Closed, Series
+from loopline_monitoring.app.tidying import tidied
 from loopline_monitoring.app.versions import Versions
 from loopline_monitoring.detection.causes import REACHES
 from loopline_monitoring.detection.kinds import Flaw, Kind, Value, clean
@@ -64,6 +65,7 @@ class Watching:
 
     def observe(self, observed: Observed) -> Iterator[Change]:
         """What one fact tells, added to all series it belongs to. A repeat changes nothing."""
+        observed = tidied(observed)
         if not self.recents.add(observed.id, observed.tenant, observed.about, observed.question):
             return
         for version in self.versions.seen(observed):
