@@ -5,9 +5,11 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from loopline.embedding.v1 import embedding_service_pb2_grpc
+from loopline_client.cli.doctor import _service
 from loopline_grpc.client import connect
 from loopline_grpc.server import Door, serving
 from loopline_local.certificates import app as certs
+from loopline_local.certificates import make
 from loopline_runtime.settings import Grpc
 from loopline_runtime.tls import Tls
 
@@ -29,3 +31,15 @@ async def test_the_files_open_a_door_with_mtls(tmp_path: Path):
         connect(f"127.0.0.1:{opened.port}", tls=caller) as channel,
     ):
         await channel.channel_ready()
+
+
+async def test_doctor_asks_a_door_over_tls(tmp_path: Path):
+    make(tmp_path, ("localhost",), days=1)
+    door = Tls(certificate=tmp_path / "door.pem", key=tmp_path / "door.key")
+    servicer = embedding_service_pb2_grpc.EmbeddingServiceServicer()
+    name = "loopline.embedding.v1.EmbeddingService"
+    added = Door(embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server, servicer, name)
+    async with serving(Grpc(port=0, tls=door, grace_s=0), keys=None, doors=[added]) as opened:
+        target = f"localhost:{opened.port}"
+        assert "SERVING" in (await _service("embedding", target, tmp_path / "ca.pem")).told
+        assert "does not answer" in (await _service("embedding", target, None)).told
