@@ -1,7 +1,8 @@
 """A report over 100,000 rows x 20 columns, against scipy's bare statistics and against Evidently's report with the same tests.
 
 Evidently lives in an environment of its own, made under .cache when it is not there; its import is not counted, nor is anybody's reading of
-files. We are given text, as a CSV file has it; scipy is given arrays, Evidently a data frame. Interleaved with scipy.
+files. We are given text, as a CSV file has it; scipy is given arrays, Evidently a data frame. Interleaved with
+scipy; all by CPU time, since the machine is shared.
 """
 
 import argparse
@@ -34,10 +35,10 @@ from evidently.presets import DataDriftPreset
 before, after = (pandas.read_csv(path) for path in sys.argv[1:3])
 times = []
 for _ in range(int(sys.argv[4])):
-    began = time.perf_counter()
+    began = time.process_time()
     report = Report([DataDriftPreset(num_method="ks", cat_method="chisquare")])
     report.run(after, before).save_html(sys.argv[3])
-    times.append(time.perf_counter() - began)
+    times.append(time.process_time() - began)
 print(json.dumps(times))
 """
 
@@ -113,24 +114,24 @@ def main() -> None:
                 writer = csv.writer(out)
                 writer.writerow(table)
                 writer.writerows(zip(*table.values(), strict=True))
-        theirs = evidently(folder, 3)
+        theirs = evidently(folder, 2)
         for _ in range(options.rounds):
-            began = time.perf_counter()
+            began = time.process_time()
             (folder / "ours.html").write_text(render(compare_tables(before, after)))
-            middle = time.perf_counter()
+            middle = time.process_time()
             bare(*held)
             ours.append(middle - began)
-            ratios.append((middle - began) / (time.perf_counter() - middle))
-            began = time.perf_counter()
+            ratios.append((middle - began) / (time.process_time() - middle))
+            began = time.process_time()
             read(folder / "a.csv")
-            reading.append(time.perf_counter() - began)
+            reading.append(time.process_time() - began)
         size = (folder / "ours.html").stat().st_size
     report(
         f"drift: report over {options.rows:,} rows x {NUMBERS + NAMES} columns / scipy's bare statistics",
         "<= 2",
         ratio=spread(ratios),
-        seconds=spread(ours),
-        reading_one_file_s=spread(reading),
+        cpu_s=spread(ours),
+        reading_one_file_cpu_s=spread(reading),
         page_kb=f"{size / 1024:.0f}",
     )
     if theirs:
@@ -139,7 +140,7 @@ def main() -> None:
             "drift: Evidently's report with the same tests / ours",
             ">= 8",
             ratio=spread(faster, 1),
-            seconds=spread(theirs),
+            cpu_s=spread(theirs),
         )
 
 
