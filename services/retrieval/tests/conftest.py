@@ -124,3 +124,15 @@ def build() -> SimpleNamespace:
 @pytest.fixture
 def bench(store: Store) -> Bench:
     return Bench(store)
+
+
+@pytest.fixture
+def bench_over() -> type[Bench]:
+    """The two apps over any store."""
+    return Bench
+
+
+@pytest.fixture
+def own_weaviate(weaviate: WeaviateServer) -> Weaviate:
+    """Settings of a store with collections of its own."""
+    return reached(weaviate)

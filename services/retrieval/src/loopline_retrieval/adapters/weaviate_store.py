@@ -95,13 +95,13 @@ class WeaviateStore:
         async with self._writing():
             await self._unstage(found, document, revision)
             head = {"kind": schema.HEAD, "document": document, "revision": revision}
-            result = await found.data.insert_many(
-                [DataObject(uuid=schema.head_id(document, revision), properties=head)]
-            )
+            said = DataObject(uuid=schema.head_id(document, revision), properties=head)
+            result = await found.data.insert_many([said])
             if result.errors:
                 raise told("; ".join(error.message for error in result.errors.values()))
-            newest = await self._newest(found, document)
-            await self._deleted(found, of_document(document) & Where.by_property("revision").less_than(newest))
+            if await ids_of(found, of_document(document) & Where.by_property("revision").not_equal(revision), 0):
+                older = Where.by_property("revision").less_than(await self._newest(found, document))
+                await self._deleted(found, of_document(document) & older)
 
     async def remove(self, space: Space, document: str, up_to: int) -> None:
         """See the port."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from loopline_retrieval.filters import Filter, parse
-from loopline_retrieval.fusion import CANDIDATES, fused
+from loopline_retrieval.fusion import CANDIDATES, fused, hopeful
 from loopline_retrieval.model import (
     Model,
     Passage,
@@ -131,11 +131,12 @@ class Searching:
             self._store.keyword(space, question, CANDIDATES, where, principals),
         )
         cosines = {hit.row: hit.score for hit in nearest}
-        if missing := [hit.row for hit in keyword if hit.row not in cosines]:
+        most = 2 * k if again else k
+        if missing := hopeful(cosines, keyword, most):
             cosines |= await self._store.cosines(space, vector, missing)
         scores = fused(cosines, keyword)
         best = sorted(scores, key=lambda row: (-scores[row].fused, row))
-        wanted = best[: 2 * k if again else k]
+        wanted = best[:most]
         passages = await self._store.passages(space, wanted)
         if len(passages) < len(wanted) and not again:
             # A document was replaced between the two looks: what was found is gone, what took its place was not looked for.
