@@ -9,10 +9,14 @@ import pytest
 
 from loopline.monitoring.v1.events_pb2 import PredictionServed, Value
 from loopline.monitoring.v1.monitoring_service_pb2 import (
+    AcknowledgeRequest,
     GetDriftRequest,
+    GetHistoryRequest,
     RecordPredictionRequest,
     RecordPredictionsRequest,
+    SetBaselineRequest,
     SignalState,
+    WatchDriftRequest,
 )
 from loopline.monitoring.v1.monitoring_service_pb2_grpc import (
     MonitoringServiceStub,
@@ -27,7 +31,7 @@ from loopline_monitoring.app.monitor import LINE
 from loopline_monitoring.rpc import MonitoringRpc
 from loopline_monitoring.saying import Recording, ToTheLine
 from loopline_nats.line import open_line
-from loopline_runtime.errors import Invalid
+from loopline_runtime.errors import Invalid, NotFound
 from loopline_runtime.lifecycle import background
 from loopline_runtime.settings import Grpc
 from loopline_testing.fixtures import bus_settings
@@ -94,3 +98,32 @@ async def test_a_prediction_without_an_id_is_refused_by_name(provisioned: NatsSe
             async with calling("monitoring"):
                 await stub.RecordPrediction(RecordPredictionRequest(prediction=PredictionServed(model="churn")))
         assert refused.value.field == "prediction.prediction_id"
+
+
+async def test_what_is_normal_is_agreed_and_an_alarm_is_watched_and_known(provisioned: NatsServer, tmp_path: Path):
+    async with service(provisioned, tmp_path) as stub:
+        usual = [prediction(f"p{number}", 30 + number % 7) for number in range(120)]
+        await stub.RecordPredictions(RecordPredictionsRequest(prediction=one) for one in usual)
+        await signals(stub, 120)
+        agreed = await stub.SetBaseline(SetBaselineRequest(signal="feature.age", name="march", last=100))
+        assert [(one.baseline.name, one.baseline.version) for one in agreed.signals] == [("march", 1)]
+        watching = stub.WatchDrift(WatchDriftRequest())
+        odd = [prediction(f"q{number}", 70 + number % 7) for number in range(40)]
+        await stub.RecordPredictions(RecordPredictionsRequest(prediction=one) for one in odd)
+        async with asyncio.timeout(20):
+            opened = (await watching.read()).alarm
+        watching.cancel()
+        assert (opened.signal, opened.baseline) == ("feature.age", "march")
+        history = [part async for part in stub.GetHistory(GetHistoryRequest(signal="feature.age"))]
+        assert [part.WhichOneof("part") for part in history] == ["signal", "alarm"]
+        assert history[0].signal.windows
+        for request, error in (
+            (AcknowledgeRequest(alarm_id="nothing", reason="x"), NotFound),
+            (AcknowledgeRequest(alarm_id=opened.alarm_id), Invalid),
+        ):
+            with pytest.raises(error):
+                async with calling("monitoring"):
+                    await stub.Acknowledge(request)
+        known = await stub.Acknowledge(AcknowledgeRequest(alarm_id=opened.alarm_id[:8], reason="new model", close=True))
+        assert known.alarm.acknowledgement.reason == "new model"
+        assert known.alarm.HasField("cleared_at")
