@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from loopline_ingestion.app.collections import Collections
 from loopline_ingestion.model import Document, Header, State, checked, document_id_of, version_of
 from loopline_ingestion.ports import Change, History, Ledger, Stored, Uploads
-from loopline_runtime.errors import Aborted, Invalid, LooplineError, NotFound
+from loopline_runtime.errors import Aborted, Invalid, LooplineError, NotFound, Unavailable
 
 RACES = 5
 WATCH_S = 0.25
@@ -63,6 +63,9 @@ class Documents:
                     continue
                 return accepted
             raise Aborted(f"{header.source} is being changed by others; try again", retry_after_s=1)
+        except Unavailable:
+            said = True  # perhaps the stream has it and only its word was lost; if not, the sweeper removes the bytes later
+            raise
         finally:
             if not said:
                 # What cannot be removed now, the sweeper removes later.
