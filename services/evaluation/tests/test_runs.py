@@ -48,7 +48,7 @@ class Target:
         if left := self.faults.get(row.id):
             raise left.pop(0)
         await asyncio.sleep(0)
-        passages = (Passage("c", "d1" if row.id == "r0" else "d9", "secret words"),)
+        passages = (Passage("c", "d1" if row.id == "r0" else "d9", "secret words", revision=7),)
         return Reply(Answer("a", "t", row.question, "Yes.", passages, total_ms=5.0), {"model": "m"}, Cost(1, 9, 1))
 
 
@@ -226,7 +226,8 @@ async def test_an_erased_document_leaves_no_text_in_runs(database: Database, run
     runs = RunsSql(database)
     await worked(database, run, Target())
     assert await runs.erase("other", "d1") == 0
-    assert await runs.erase("t", "d1") == 2
+    assert await runs.erase("t", "d1", 6) == 0
+    assert await runs.erase("t", "d1", 7) == 2
     texts = {(unit.row_id, unit.reply.answer.text, len(unit.reply.answer.passages)) for unit in await runs.units("one")}
     assert ("r0", "", 0) in texts
     assert ("r1", "Yes.", 1) in texts

@@ -66,6 +66,8 @@ class Passage:
     cosine: float = 0.0
     score: float = 0.0
     source: str = ""
+    # Of the document; 0 where the target did not say.
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,9 @@ def answer(fact: generation.AnswerFinished, tenant: str) -> Answer:
         question=fact.question,
         text=fact.text,
         passages=tuple(
-            Passage(one.chunk_id, one.document_id, one.text, one.scores.cosine, one.scores.fused, one.source)
+            Passage(
+                one.chunk_id, one.document_id, one.text, one.scores.cosine, one.scores.fused, one.source, one.revision
+            )
             for one in fact.passages
         ),
         collections=tuple(fact.collections),

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from sqlalchemy import String, cast, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -196,11 +197,12 @@ class RunsSql:
         }
 
     async def erase(self, tenant: str, document: str, revision: int = 0) -> int:
-        """Takes the text out of answers that were made from a document, of whatever revision; returns of how many. Their scores stay."""
+        """Takes the text out of answers made from a document up to a revision; returns of how many. Their scores stay."""
         of_tenant = select(RUNS.c.run_id).where(RUNS.c.tenant == tenant)
         names = cast(UNITS.c.reply, String).contains(document, autoescape=True)
         async with self._database.transaction() as tx:
-            found = (await tx.execute(select(UNITS).where(UNITS.c.run_id.in_(of_tenant), names))).all()
+            rows = (await tx.execute(select(UNITS).where(UNITS.c.run_id.in_(of_tenant), names))).all()
+            found = [row for row in rows if _made_from(row.reply, document, revision)]
             for row in found:
                 which = (UNITS.c.run_id == row.run_id, UNITS.c.row_id == row.row_id, UNITS.c.trial == row.trial)
                 answer = {**row.reply["answer"], "text": "", "question": "", "passages": [], "readable": False}
@@ -224,6 +226,11 @@ class RunsSql:
     async def _to_be_said(self, tx: AsyncConnection, key: str, kind: str, tenant: str, body: object) -> None:
         values = {"id": key, "kind": kind, "tenant": tenant, "body": json.dumps(body).encode()}
         await tx.execute(self._database.insert(TO_BE_SAID).values(**values).on_conflict_do_nothing())
+
+
+def _made_from(reply: Mapping[str, Any], document: str, revision: int) -> bool:
+    passages = reply["answer"]["passages"]
+    return any(one["document"] == document and one.get("revision", 0) <= revision for one in passages)
 
 
 async def _settle(tx: AsyncConnection, run_id: str, state: State, at: float, error: str) -> None:

@@ -96,7 +96,9 @@ def _reply(run: Run, row: Row, started: Started, sources: Sources, finished: Fin
         question=row.question,
         text=finished.text,
         passages=tuple(
-            Passage(one.chunk_id, one.document_id, one.text, one.scores.cosine, one.scores.fused, one.source)
+            Passage(
+                one.chunk_id, one.document_id, one.text, one.scores.cosine, one.scores.fused, one.source, one.revision
+            )
             for one in sources.passages
         ),
         collections=run.spec.collections,
