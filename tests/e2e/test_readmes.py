@@ -1,4 +1,4 @@
-"""What the READMEs say is true: their commands exist, their Python runs."""
+"""What the pages say is true: their commands exist, their Python runs."""
 
 import re
 import subprocess
@@ -10,16 +10,16 @@ import pytest
 from loopline_testing.line import LocalLine
 
 ROOT = Path(__file__).parents[2]
-PAGES = [
-    path for path in ROOT.rglob("README.md") if not {".venv", ".cache", ".models"} & set(path.relative_to(ROOT).parts)
-]
+# Prompts are Markdown too, and no pages.
+NO_PAGES = {".venv", ".cache", ".models", "prompts", "build"}
+PAGES = [path for path in ROOT.rglob("*.md") if not NO_PAGES & set(path.relative_to(ROOT).parts)]
 
 
 def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_that_is_shown_exists(page: Path):
     makefile = (ROOT / "Makefile").read_text()
     for line in "\n".join(blocks(page, "sh")).splitlines():
@@ -38,7 +38,7 @@ def shown_help(words: list[str]) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
