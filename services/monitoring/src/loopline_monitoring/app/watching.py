@@ -221,7 +221,9 @@ class Watching:
         if closed.alarming:
             series.moved = True
             finding = drifting(key, series, closed.span.end, self.recents)
-            examples = finding.examples or closed.sketch.examples()
+            # Before it has evidence of its own, what the sequential test points at is ordinary traffic.
+            believed = series.evidence() > 1
+            examples = (believed and finding.examples) or closed.sketch.examples()
             yield from self._found(
                 Finding(
                     key,
@@ -231,7 +233,7 @@ class Watching:
                     verdict.effect,
                     verdict.severity,
                     verdict.told,
-                    finding.since if series.evidence() > 1 else closed.span.begin,
+                    finding.since if believed else closed.span.begin,
                     closed.span.end,
                     finding.baseline,
                     finding.baseline_version,
