@@ -148,14 +148,15 @@ async def test_while_a_dependency_is_down_its_durable_parks_and_buries_nothing(p
             seen.append(event.document_id)
 
         await ingestion.start()
-        for number in range(6):
+        more_than_hands = INGESTION_EXTRACT.at_once + 4
+        for number in range(more_than_hands):
             await ingestion.say(accepted(f"d{number}"))
         await until(lambda: ingestion.parked() == ["ingestion-extract"])
         info = await line.jetstream.consumer_info("INGESTION", "ingestion-extract")
         assert info.num_pending >= 4 - 2
         await until(lambda: probes)
         up = True
-        await until(lambda: len(set(seen)) == 6, within_s=20)
+        await until(lambda: len(set(seen)) == more_than_hands, within_s=20)
         assert [letter async for letter in DeadLetters(line).list()] == []
 
 

@@ -139,12 +139,15 @@ class OpenAiChat:
 
 
 def _constrained(sampling: Sampling, served: ModelInfo) -> dict[str, Any]:
-    """How the output is bound to a JSON schema or a grammar, in the server's dialect."""
+    """How the output is bound to a JSON schema or a grammar, in the server's dialect.
+
+    A `json_schema` the client would rewrite to what TGI alone reads; llama.cpp takes a `json_object` with its schema, too.
+    """
     if sampling.json_schema:
         schema = json.loads(sampling.json_schema)
         if served.is_tgi:
             return {"response_format": {"type": "json", "value": schema}}
-        return {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}}
+        return {"response_format": {"type": "json_object", "schema": schema}}
     if sampling.grammar:
         if served.is_tgi:
             return {"response_format": {"type": "regex", "value": sampling.grammar}}
