@@ -259,6 +259,10 @@ class Waiting(Protocol):
         """The oldest that wait of each tenant that has fewer than `most` under way; now these are."""
         ...
 
+    async def take_back(self, documents: Sequence[Document]) -> None:
+        """They could not be told of their turn, so they wait on."""
+        ...
+
 
 class Traces(Protocol):
     """What the bus still holds of a document, up to the revision of an order."""

@@ -1,6 +1,7 @@
 """Whose documents are under way and whose wait, in the ledger's database."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,6 +59,14 @@ class TurnsSql:
                 going = exists().where(SAME, DOCUMENTS.c.state.not_in(SETTLED))
                 await db.execute(delete(TURNS).where(TURNS.c.at < datetime.now(UTC) - OVER, ~going))
         return found
+
+    async def take_back(self, documents: Sequence[Document]) -> None:
+        """See the port."""
+        async with self._database.transaction() as db:
+            for one in documents:
+                mine = and_(TURNS.c.tenant == one.tenant, TURNS.c.document_id == one.document_id)
+                which = and_(mine, TURNS.c.revision == one.revision)
+                await db.execute(update(TURNS).where(which).values(given=False))
 
     async def _given(self, db: AsyncConnection, tenant: str, free: int) -> list[Document]:
         """The oldest that wait, so many; they wait no more."""

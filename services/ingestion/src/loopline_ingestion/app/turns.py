@@ -12,6 +12,7 @@ from contextlib import suppress
 from loopline_ingestion.app.working import Batched
 from loopline_ingestion.model import Cut, Document
 from loopline_ingestion.ports import History, Plans, Waiting
+from loopline_runtime.errors import LooplineError
 
 LOOK_S, GIVE_S = 0.03, 0.2
 
@@ -57,8 +58,12 @@ class Turns:
     async def give(self) -> int:
         """The next of each tenant with room goes on."""
         documents = await self._waiting.give(self._at_once)
-        for document in documents:
-            await self._history.work_again(document, "turn")
+        for place, document in enumerate(documents):
+            try:
+                await self._history.work_again(document, "turn")
+            except LooplineError:
+                await self._waiting.take_back(documents[place:])
+                raise
         return len(documents)
 
     async def wait(self) -> None:
