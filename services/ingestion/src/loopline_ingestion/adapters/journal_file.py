@@ -34,13 +34,17 @@ class JournalFile:
         return list(self._kept.values())
 
 
-def _append(path: Path, order: Order) -> None:
+def line_of(order: Order) -> str:
+    """What is written of an order, in one write: its own line ends keep it from running into a line cut by a crash."""
     told = {name: getattr(order, name) for name in ("tenant", "document_id", "collection", "revision", "reason")}
-    line = json.dumps({**told, "ordered_at": order.ordered_at.isoformat()})
+    return f"\n{json.dumps({**told, 'ordered_at': order.ordered_at.isoformat()})}\n"
+
+
+def _append(path: Path, order: Order) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:
-            file.write(f"\n{line}" if file.tell() else line)
+            file.write(line_of(order))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
