@@ -14,13 +14,34 @@ from loopline_retrieval.adapters.sqlite_store import SqliteStore
 from loopline_retrieval.app import Comparing, Searched, Searching
 from loopline_retrieval.model import Batch, Chunk, Model, Place, Space
 from loopline_retrieval.versions import Comparison, Trial
-from loopline_text import split
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "services/*/README.md", "libs/*/README.md")
 WHOLE = Model("all-MiniLM-L6-v2", "53aa51172d14", 384)
 SHORT = Model("all-MiniLM-L6-v2-first-16", "53aa51172d14", 16)
-PASSAGES = 90
+THINGS = (
+    "The lighthouse at Skerry Point",
+    "The ferry between Alderwick and the islands",
+    "The municipal library behind the market hall",
+    "The cathedral organ of Lowmere",
+    "The cooperative dairy in the upper valley",
+    "The observatory on Marrow Hill",
+    "The old sawmill below the dam",
+    "The cable car to the glacier",
+    "The weekly market on the harbour square",
+)
+FACTS = (
+    "was built by the engineer Ada Moreland with granite from the quarry nearby",
+    "is closed for repairs every winter, from November until the middle of March",
+    "charges half the price to children, students and people out of work",
+    "lost its roof in the storm of 1953 and was insured for only a part of it",
+    "employs eleven people, most of whom have learned their trade in the same place",
+    "may be visited with a guide on the first Friday of each month after dark",
+    "needs a new electric motor, for which the town has set aside forty thousand",
+    "appears on the oldest map of the region, drawn by a monk of the abbey",
+    "is said to be haunted by a sailor who never paid what he owed there",
+    "was sold twice in the same year and belongs to a foundation since then",
+)
+SENTENCES = [f"{thing} {fact}." for thing in THINGS for fact in FACTS]
 
 
 class Questions:
@@ -61,7 +82,7 @@ class Whole:
 
 @dataclass
 class Corpus:
-    """Passages of our own pages, embedded once."""
+    """Sentences, each like many others, embedded once."""
 
     questions: Questions
     passages: list[str]
@@ -71,11 +92,7 @@ class Corpus:
 @pytest.fixture(scope="module")
 def corpus() -> Corpus:
     embedder = load(ROOT / ".models/all-MiniLM-L6-v2", ROOT / ".models/graphs")
-    pages = sorted(page for pattern in PAGES for page in ROOT.glob(pattern))
-    sentences = [text for page in pages for _, text in split(page.read_text()) if len(text) > 80]
-    passages = list(dict.fromkeys(sentences))[:PASSAGES]
-    assert len(passages) == PASSAGES
-    return Corpus(Questions(embedder), passages, embedder.embed(passages))
+    return Corpus(Questions(embedder), SENTENCES, embedder.embed(SENTENCES))
 
 
 @pytest.fixture
@@ -87,10 +104,10 @@ async def whole(corpus: Corpus, tmp_path: Path) -> AsyncIterator[Whole]:
 
 async def test_a_worse_model_is_told_and_a_better_one_passes(whole: Whole):
     long, short = await whole.version("v1"), await whole.version("v2", SHORT)
-    worse = await whole.compare(long, short, PASSAGES)
+    worse = await whole.compare(long, short, len(SENTENCES))
     assert worse.worse
     assert " worse than v1: nDCG@10 " in worse.verdict
-    better = await whole.compare(short, long, PASSAGES)
+    better = await whole.compare(short, long, len(SENTENCES))
     assert not better.worse
     assert better.verdict.startswith("v1 is better than v2: nDCG@10 ")
     assert [metric.name for metric in better.metrics] == ["nDCG@10", "recall@10", "MRR"]
