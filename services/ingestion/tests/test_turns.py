@@ -1,16 +1,22 @@
 """Whose turn it is, also while the bus is away."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from loopline_contracts.channels import INGESTION_EXTRACT
 from loopline_ingestion.adapters.fakes import FakeHistory
+from loopline_ingestion.adapters.history_nats import HistoryNats
 from loopline_ingestion.adapters.ledger_sql import LedgerSql
 from loopline_ingestion.adapters.plans_sql import PlansSql
 from loopline_ingestion.adapters.turns_sql import TurnsSql
 from loopline_ingestion.app import Turns
 from loopline_ingestion.model import Document, State
+from loopline_nats.line import open_line
 from loopline_runtime.errors import Unavailable
+from loopline_testing.fixtures import bus_settings
+from loopline_testing.nats import NatsServer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -46,3 +52,40 @@ async def test_a_turn_that_could_not_be_told_is_given_again(ledger: LedgerSql):
         await turns.give()
     assert await turns.give() == 1
     assert history.told == ["d2"]
+
+
+async def test_who_has_just_been_given_a_turn_is_not_lost(ledger: LedgerSql):
+    history, waiting = FakeHistory(), TurnsSql(ledger.database)
+    turns = Turns(waiting, PlansSql(ledger), history, at_once=1, lost_after_s=60)
+    first, second = (
+        Document("acme", f"d{number}", "default", f"d{number}.md", "v", number, State.ACCEPTED, NOW, NOW)
+        for number in (1, 2)
+    )
+    for document in (first, second):
+        await ledger.accepted(document)
+        await turns.begins(document, again=False)
+    await ledger.deleted("acme", "d1", 3, NOW)
+    assert await turns.give() == 1
+    began = datetime.now(UTC)
+    assert await ledger.stuck(began - timedelta(seconds=60), 10) == []
+    assert [document.document_id for document in await ledger.stuck(began + timedelta(seconds=60), 10)] == ["d2"]
+
+
+async def test_a_turn_is_under_way_until_its_message_is_dealt_with(provisioned: NatsServer):
+    async with open_line(bus_settings(provisioned), "ingestion") as line:
+        history = HistoryNats(line)
+        document = Document("acme", "d1", "default", "d1.md", "v", 0, State.ACCEPTED, NOW, NOW, upload_id="u1")
+        document = replace(document, revision=await history.accept(document, after=0))
+        extract = await line.jetstream.pull_subscribe_bind(INGESTION_EXTRACT.name, INGESTION_EXTRACT.stream)
+
+        async def dealt_with() -> None:
+            (message,) = await extract.fetch(1, timeout=5)
+            await message.ack_sync()
+
+        assert await history.under_way(document)
+        await dealt_with()
+        assert not await history.under_way(document)
+        await history.work_again(document, "turn")
+        assert await history.under_way(document)
+        await dealt_with()
+        assert not await history.under_way(document)

@@ -223,7 +223,7 @@ class Line:
             REVISION: str(delivery.revision),
             REPLAY: str(number),
         }
-        subject = ".".join(filter(None, (durable.replay_subject, delivery.event, delivery.tenant, delivery.document)))
+        subject = _again(durable, delivery.event, delivery.tenant, delivery.document)
         return await self.publish(subject, heard.event, headers, stream=durable.stream)
 
     async def last_of(self, tenant: str, document: str) -> Heard | None:
@@ -233,6 +233,10 @@ class Line:
     async def last_on(self, channel: Channel[Message], tenant: str, document: str = "*") -> Heard | None:
         """The last fact of one kind (about one document), or None."""
         return await self._look_up(channel.stream, subject=channel.of(tenant, document))
+
+    async def last_again(self, durable: Durable, channel: Channel[Message], tenant: str, document: str) -> Heard | None:
+        """The last fact of one kind about a document that was said again to one durable alone, or None."""
+        return await self._look_up(durable.stream, subject=_again(durable, channel.name, tenant, document))
 
     async def at(self, stream: str, sequence: int) -> Heard | None:
         """The fact at a place in a stream, or None when it is gone."""
@@ -284,6 +288,10 @@ NO_MESSAGE = 10037
 
 def _facts_of(tenant: str, document: str) -> str:
     return f"{DOCUMENT_FACTS}.{tenant}.{document}"
+
+
+def _again(durable: Durable, event: str, tenant: str, document: str) -> str:
+    return ".".join(filter(None, (durable.replay_subject, event, tenant, document)))
 
 
 def heard(found: RawStreamMsg) -> Heard:

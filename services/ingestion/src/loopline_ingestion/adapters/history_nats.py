@@ -116,7 +116,9 @@ class HistoryNats:
 
     async def under_way(self, document: Document) -> bool:
         """See the port: looks at each step of the way for a message its hearer has not dealt with."""
-        if document.revision > await self._dealt_with(INGESTION_EXTRACT):
+        again = await self._line.last_again(INGESTION_EXTRACT, DOCUMENT_ACCEPTED, document.tenant, document.document_id)
+        said = max(document.revision, again.delivery.sequence if again else 0)
+        if said > await self._dealt_with(INGESTION_EXTRACT):
             return True
         for channel, hearer in WAY:
             heard = await self._line.last_on(channel, document.tenant, document.document_id)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, exists, func, select, tuple_, update
+from sqlalchemy import Row, and_, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loopline_ingestion.adapters.ledger_rows import (
@@ -197,7 +197,7 @@ class LedgerSql:
     async def stuck(self, before: datetime, limit: int) -> list[Document]:
         """See the port."""
         mine = (TURNS.c[name] == DOCUMENTS.c[name] for name in ("tenant", "document_id", "revision"))
-        waits = exists().where(*mine, TURNS.c.given.is_(False))
+        waits = exists().where(*mine, or_(TURNS.c.given.is_(False), TURNS.c.at >= before))
         query = documents().where(DOCUMENTS.c.state.not_in(SETTLED), DOCUMENTS.c.changed_at < before, ~waits)
         return [document(row) for row in await self.database.rows(query.order_by(DOCUMENTS.c.changed_at).limit(limit))]
 
