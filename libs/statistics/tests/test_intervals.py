@@ -2,8 +2,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from loopline_statistics import acceptance, mean_interval, rate_interval
+from loopline_statistics import acceptance, mean_interval, rate_interval, students_t
 
 
 def test_a_mean_is_covered_as_often_as_its_interval_promises():
@@ -44,3 +45,23 @@ def test_rates_carry_wilsons_interval():
 def test_counts_that_agree_with_a_rate():
     low, high = acceptance(200, 0.05)
     assert (low, high) == (4, 16)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 7, 29, 999, 20_000])
+def test_students_t_is_scipys(freedom: int):
+    for value in (-40.0, -2.5, -0.3, 0.0, 1e-6, 1.7, 12.0):
+        assert students_t.cdf(value, freedom) == pytest.approx(stats.t.cdf(value, freedom), rel=1e-9, abs=1e-13)
+    for share in (1e-4, 0.025, 0.3, 0.5, 0.8, 0.995):
+        assert students_t.quantile(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(("trials", "rate"), [(1, 0.5), (17, 0.02), (200, 0.05), (640, 0.5), (5000, 0.999)])
+def test_counts_and_rates_are_scipys(trials: int, rate: float):
+    for level in (0.8, 0.95, 0.999):
+        assert acceptance(trials, rate, level=level) == tuple(stats.binom.interval(level, trials, rate))
+        for hits in {0, trials // 3, trials}:
+            own, theirs = (
+                rate_interval(hits, trials, level=level),
+                stats.binomtest(hits, trials).proportion_ci(level, "wilson"),
+            )
+            assert (own.low, own.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)

@@ -7,16 +7,18 @@ American Statistician 69, 2015, section 4.1): ask the resamples for the tail Phi
 
 import math
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from loopline_statistics import students_t
 from loopline_statistics.estimates import Estimate
 
 Values = NDArray[np.float64]
 RESAMPLES = 10_000
 _CELLS = 2_000_000
+_NORMAL = NormalDist()
 
 
 def resampled_means(values: Values, *, resamples: int, seed: int) -> Values:
@@ -34,7 +36,7 @@ def expanded_interval(statistics: Values, count: int, level: float) -> tuple[flo
     """The expanded percentile interval of resampled statistics that stand on `count` units; infinite for one unit."""
     if count < 2:
         return -math.inf, math.inf
-    tail = stats.norm.cdf(_stretch(count) * stats.t.ppf((1 - level) / 2, count - 1))
+    tail = _NORMAL.cdf(_stretch(count) * students_t.quantile((1 - level) / 2, count - 1))
     low, high = np.quantile(statistics, [tail, 1 - tail])
     return float(low), float(high)
 
@@ -44,8 +46,8 @@ def expanded_p(statistics: Values, count: int) -> float:
     if count < 2:
         return 1.0
     below = (np.sum(statistics < 0) + np.sum(statistics == 0) / 2 + 0.5) / (len(statistics) + 1)
-    quantile = -abs(float(stats.norm.ppf(below))) / _stretch(count)
-    return float(min(1.0, 2 * stats.t.cdf(quantile, count - 1)))
+    quantile = -abs(_NORMAL.inv_cdf(float(below))) / _stretch(count)
+    return min(1.0, 2 * students_t.cdf(quantile, count - 1))
 
 
 def mean_interval(

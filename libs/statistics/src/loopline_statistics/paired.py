@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
 
 from loopline_statistics.bootstrap import RESAMPLES, Values, expanded_interval, expanded_p, resampled_means
 from loopline_statistics.estimates import Difference
+
+_NORMAL = NormalDist()
 
 
 def paired_bootstrap(
@@ -51,7 +53,7 @@ def paired_bootstrap(
 
 def detectable_effect(deviation: float, count: int, *, level: float = 0.95, wanted: float = 0.8) -> float:
     """The smallest mean difference that `count` pairs show with power `wanted`, when differences deviate by `deviation`."""
-    return float((stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(wanted)) * deviation / math.sqrt(count))
+    return (_NORMAL.inv_cdf((1 + level) / 2) + _NORMAL.inv_cdf(wanted)) * deviation / math.sqrt(count)
 
 
 def power(effect: float, deviation: float, count: int, *, level: float = 0.95) -> float:
@@ -59,5 +61,5 @@ def power(effect: float, deviation: float, count: int, *, level: float = 0.95) -
     if deviation == 0:
         return 1.0 if effect else 1 - level
     shift = abs(effect) * math.sqrt(count) / deviation
-    edge = stats.norm.ppf((1 + level) / 2)
-    return float(stats.norm.sf(edge - shift) + stats.norm.cdf(-edge - shift))
+    edge = _NORMAL.inv_cdf((1 + level) / 2)
+    return _NORMAL.cdf(shift - edge) + _NORMAL.cdf(-edge - shift)
