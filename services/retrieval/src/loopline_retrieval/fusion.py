@@ -22,17 +22,17 @@ def fused(cosines: Mapping[Row, float], keyword: Sequence[Hit]) -> dict[Row, Sco
     }
 
 
-def hopeful(cosines: Mapping[Row, float], keyword: Sequence[Hit], k: int) -> list[Row]:
-    """Rows of the keyword query alone that can still be among the best k: none is nearer than the last of the nearest hundred.
+def hopeful(cosines: Mapping[Row, float], keyword: Sequence[Hit], k: int) -> list[Hit]:
+    """Hits of the keyword query alone that can still be among the best k: none is nearer than the last of the nearest hundred.
 
     For the others nobody needs to ask how near they are, which saves most searches a question to the store.
     """
     missing = [hit for hit in keyword if hit.row not in cosines]
     if not missing or len(cosines) < CANDIDATES:
-        return [hit.row for hit in missing]
+        return missing
     best = sorted((scores.fused for scores in fused(cosines, keyword).values()), reverse=True)
     if len(best) < k:
-        return [hit.row for hit in missing]
+        return missing
     nearest_left, highest = min(cosines.values()), max(hit.score for hit in keyword)
     least = (best[k - 1] - COSINE_WEIGHT * nearest_left) * highest / KEYWORD_WEIGHT
-    return [hit.row for hit in missing if hit.score >= least]
+    return [hit for hit in missing if hit.score >= least]

@@ -73,10 +73,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that one of the two queries found. `score` is cosine or BM25, higher is better."""
+    """A chunk that one of the two queries found. `score` is cosine or BM25, higher is better; `vector` is there where the store tells it anyway."""
 
     row: Row
     score: float
+    vector: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)

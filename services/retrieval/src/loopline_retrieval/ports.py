@@ -1,6 +1,6 @@
 """What this service needs from the world."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from loopline_retrieval.filters import Filter
@@ -59,8 +59,8 @@ class Store(Protocol):
         """The rows with the highest BM25, best first; the same rules."""
         ...
 
-    async def cosines(self, space: Space, vector: Vector, rows: Iterable[Row]) -> dict[Row, float]:
-        """The cosine of each row that still answers."""
+    async def cosines(self, space: Space, vector: Vector, hits: Sequence[Hit]) -> dict[Row, float]:
+        """The cosine of each of the keyword query's hits, as far as it still answers."""
         ...
 
     async def passages(self, space: Space, rows: Sequence[Row]) -> dict[Row, Passage]:

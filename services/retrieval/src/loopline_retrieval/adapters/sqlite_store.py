@@ -3,7 +3,7 @@
 import asyncio
 import fcntl
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -98,9 +98,9 @@ class SqliteStore:
         """See the port."""
         return await self._in(space, lambda found: found.keyword(question, limit, where, principals), [])
 
-    async def cosines(self, space: Space, vector: Vector, rows: Iterable[Row]) -> dict[Row, float]:
+    async def cosines(self, space: Space, vector: Vector, hits: Sequence[Hit]) -> dict[Row, float]:
         """See the port."""
-        return await self._in(space, lambda found: found.cosines(vector, rows), {})
+        return await self._in(space, lambda found: found.cosines(vector, [hit.row for hit in hits]), {})
 
     async def passages(self, space: Space, rows: Sequence[Row]) -> dict[Row, Passage]:
         """See the port."""

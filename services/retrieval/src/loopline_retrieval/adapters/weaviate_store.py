@@ -5,8 +5,7 @@ a head, are left out. Nothing here needs a lock: writes are upserts, what is old
 """
 
 import asyncio
-import struct
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -15,10 +14,10 @@ from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.data import DataObject
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.classes.query import Filter as Where
-from weaviate.classes.query import MetadataQuery
 from weaviate.collections.classes.filters import _Filters
 from weaviate.exceptions import WeaviateInvalidInputError, WeaviateQueryError
 
+from loopline_retrieval.adapters import weaviate_asking as asking
 from loopline_retrieval.adapters import weaviate_schema as schema
 from loopline_retrieval.adapters.stems import asked
 from loopline_retrieval.adapters.weaviate_errors import absent, told, translated
@@ -33,7 +32,6 @@ from loopline_retrieval.adapters.weaviate_objects import (
     passage_id,
     passage_of,
     readers_said,
-    row_of,
 )
 from loopline_retrieval.adapters.weaviate_scan import held_in, highest_in, left_in, rows_drawn
 from loopline_retrieval.filters import Filter
@@ -52,7 +50,7 @@ class WeaviateStore:
         self._client = client
         self._settings = settings
         self._connecting = asyncio.Lock()
-        self._places: dict[Space, str] = {}
+        self._places: dict[Space, Found] = {}
         self._properties: dict[str, set[str]] = {}
 
     @classmethod
@@ -92,14 +90,18 @@ class WeaviateStore:
         found = await self._found(space)
         if found is None:
             return
+        others = Where.by_property("revision").not_equal(revision) | Where.by_property("staged").equal(True)
         async with self._writing():
-            await self._unstage(found, document, revision)
+            # Of most documents there is nothing but one batch of one revision.
+            alone = not await asking.any_there(found, of_document(document) & others)
+            if not alone:
+                await self._unstage(found, document, revision)
             head = {"kind": schema.HEAD, "document": document, "revision": revision}
             said = DataObject(uuid=schema.head_id(document, revision), properties=head)
             result = await found.data.insert_many([said])
             if result.errors:
                 raise told("; ".join(error.message for error in result.errors.values()))
-            if await ids_of(found, of_document(document) & Where.by_property("revision").not_equal(revision), 0):
+            if not alone:
                 older = Where.by_property("revision").less_than(await self._newest(found, document))
                 await self._deleted(found, of_document(document) & older)
 
@@ -159,64 +161,36 @@ class WeaviateStore:
         """See the port."""
 
         async def ask(found: Found, known: set[str]) -> list[Hit]:
-            reply = await found.query.near_vector(
-                list(struct.unpack(f"<{len(vector) // 4}f", vector)),
-                limit=limit,
-                filters=answering(where, principals, known),
-                return_metadata=MetadataQuery(distance=True),
-                return_properties=["head"],
-            )
-            return [Hit(row_of(one), 1 - one.metadata.distance) for one in reply.objects]
+            return await asking.nearest(found, vector, limit, answering(where, principals, known))
 
         return await self._asked(space, ask, [], where)
 
     async def keyword(
         self, space: Space, question: str, limit: int, where: Filter | None, principals: frozenset[str]
     ) -> list[Hit]:
-        """See the port."""
+        """See the port. Each hit brings its vector along."""
         words = asked(question)
 
         async def ask(found: Found, known: set[str]) -> list[Hit]:
-            reply = await found.query.bm25(
-                words,
-                query_properties=["words"],
-                limit=limit,
-                filters=answering(where, principals, known),
-                return_metadata=MetadataQuery(score=True),
-                return_properties=["head"],
-            )
-            return [Hit(row_of(one), one.metadata.score) for one in reply.objects]
+            return await asking.keyword(found, words, limit, answering(where, principals, known))
 
         return await self._asked(space, ask, [], where) if words else []
 
-    async def cosines(self, space: Space, vector: Vector, rows: Iterable[Row]) -> dict[Row, float]:
-        """See the port."""
-        by_id = {passage_id(row): row for row in rows}
-
-        async def ask(found: Found, _: set[str]) -> dict[Row, float]:
-            reply = await found.query.near_vector(
-                list(struct.unpack(f"<{len(vector) // 4}f", vector)),
-                limit=len(by_id),
-                filters=Where.by_id().contains_any(list(by_id)),
-                return_metadata=MetadataQuery(distance=True),
-                return_properties=[],
-            )
-            return {by_id[str(one.uuid)]: 1 - one.metadata.distance for one in reply.objects}
-
-        return await self._asked(space, ask, {}) if by_id else {}
+    async def cosines(self, space: Space, vector: Vector, hits: Sequence[Hit]) -> dict[Row, float]:
+        """See the port; asks nothing."""
+        told = asking.cosines(vector, [hit.vector or b"" for hit in hits])
+        return {hit.row: cosine for hit, cosine in zip(hits, told, strict=True)}
 
     async def passages(self, space: Space, rows: Sequence[Row]) -> dict[Row, Passage]:
         """See the port. Of two revisions of one document that both have a head, the newer."""
         ids = {part for row in rows for part in str(row).split("/")}
 
         async def ask(found: Found, _: set[str]) -> dict[Row, Passage]:
-            filters = Where.by_id().contains_any(sorted(ids))
-            reply = await found.query.fetch_objects(filters=filters, limit=len(ids), return_properties=SHOWN)
-            objects = {str(one.uuid): one.properties for one in reply.objects}
+            objects = await asking.by_id(found, sorted(ids), SHOWN)
             newest: dict[str, int] = {}
-            for said in objects.values():
-                if said["kind"] == schema.HEAD:
-                    newest[said["document"]] = max(said["revision"], newest.get(said["document"], 0))
+            for head in objects.values():
+                if head["kind"] == schema.HEAD:
+                    newest[head["document"]] = max(head["revision"], newest.get(head["document"], 0))
             return {
                 row: passage_of(space, said)
                 for row in rows
@@ -302,8 +276,12 @@ class WeaviateStore:
         return self._client
 
     def _at(self, name: str, space: Space) -> Found:
-        level = ConsistencyLevel.QUORUM if self._settings.replicas > 1 else None
-        return self._client.collections.use(name).with_tenant(schema.tenant_name(space)).with_consistency_level(level)
+        found = self._places.get(space)
+        if found is None or found.name != name:
+            level = ConsistencyLevel.QUORUM if self._settings.replicas > 1 else None
+            tenant = self._client.collections.use(name).with_tenant(schema.tenant_name(space))
+            found = self._places[space] = tenant.with_consistency_level(level)
+        return found
 
     async def _found(self, space: Space) -> Found | None:
         """The space's place, or None when nobody wrote to it."""
@@ -315,11 +293,9 @@ class WeaviateStore:
                 ]
                 for name in names:
                     if await client.collections.use(name).tenants.exists(schema.tenant_name(space)):
-                        self._places[space] = name
-                        break
-                else:
-                    return None
-        return self._at(self._places[space], space)
+                        return self._at(name, space)
+                return None
+        return self._places[space]
 
     async def _made(self, batch: Batch, facets: dict[str, Any]) -> Found:
         """The space's place, with all properties that the batch needs."""

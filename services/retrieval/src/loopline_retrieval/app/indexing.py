@@ -31,13 +31,15 @@ class Indexing:
         checked_vectors(batch, chunks)
         if await self._serving.dropped(space):
             return True
-        known, _ = await self._knowledge.get(space.tenant, space.collection, document)
+        known, token = await self._knowledge.get(space.tenant, space.collection, document)
         if known.superseded(space.version, batch.revision):
             await self._clear(batch, known)  # we may have died after writing it
             return False
         readers = known.readers_of(batch)
         await self._store.put(batch, chunks, readers)
-        known = await self._change(space.tenant, space.collection, document, lambda now: _noted(now, batch))
+        known = await self._change(
+            space.tenant, space.collection, document, lambda now: _noted(now, batch), seen=(known, token)
+        )
         if known.superseded(space.version, batch.revision):
             await self._clear(batch, known)
             return False
@@ -109,12 +111,23 @@ class Indexing:
                 continue
         raise Unavailable(f"the index versions of {space.collection} change faster than they can be written")
 
-    async def _change(self, tenant: str, collection: str, document: str, change: Callable[[Known], Known]) -> Known:
+    async def _change(
+        self,
+        tenant: str,
+        collection: str,
+        document: str,
+        change: Callable[[Known], Known],
+        seen: tuple[Known, int] | None = None,
+    ) -> Known:
+        """`seen`: as it was a moment ago; that nobody has changed it since is sure only when our own change is taken."""
         for _ in range(RACES):
-            known, token = await self._knowledge.get(tenant, collection, document)
+            known, token = seen or await self._knowledge.get(tenant, collection, document)
             changed = change(known)
-            if changed == known:
+            if changed == known and seen is None:
                 return known
+            seen = None
+            if changed == known:
+                continue
             try:
                 await self._knowledge.put_if(tenant, collection, document, changed, token)
             except Aborted:
