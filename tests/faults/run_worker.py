@@ -35,7 +35,7 @@ class OneCall:
 
 
 class NoRules:
-    async def scores(self, answer: Answer) -> list[Score]:
+    async def ruled(self, answer: Answer) -> list[Score]:
         return []
 
 

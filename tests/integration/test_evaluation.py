@@ -37,7 +37,7 @@ class Disliked:
 
 
 class NoRules:
-    async def scores(self, answer: Answer) -> list[Score]:
+    async def ruled(self, answer: Answer) -> list[Score]:
         return []
 
 

@@ -208,14 +208,15 @@ async def test_a_judge_that_disagrees_with_people_may_not_gate(
     good = await calibrating.calibrate("acme", "truth", 0, 0)
     assert good.kappa is not None
     assert (good.items, good.kappa.value, good.evaluator) == (30, pytest.approx(1.0), JUDGE)
-    assert await calibrating.distrusted("acme", ["faithfulness", "tone"], "judge") == {}
+    assert await calibrating.distrusted("acme", ["faithfulness"], "judge") == {}
     await labelled(20)
     await calibrating.calibrate("acme", "truth", 0, 0)
     why = await calibrating.distrusted("acme", ["faithfulness"], "judge")
     assert "it agrees too little with people: kappa 0.3" in why["faithfulness"]
-    assert await calibrating.distrusted("acme", ["faithfulness"], "another judge") == {}
-    strict = Calibrating(annotating, annotations, AnswersSql(database), judges, Trust(0.4, required=True))
-    assert "never held against people" in (await strict.distrusted("acme", ["tone"], "judge"))["tone"]
+    for metric, judge in (("faithfulness", "another judge"), ("tone", "judge")):
+        assert "never held against people" in (await calibrating.distrusted("acme", [metric], judge))[metric]
+    lenient = Calibrating(annotating, annotations, AnswersSql(database), judges, Trust(0.4, required=False))
+    assert await lenient.distrusted("acme", ["tone"], "judge") == {}
 
 
 async def test_swaps_show_what_sways_a_judge(database: Database, annotating: Annotating, annotations: AnnotationsSql):

@@ -78,8 +78,14 @@ def test_what_must_not_be_decided_is_refused():
         decide(POLICY, run, finished("b", ROWS, lambda n, t: 1.0, evaluator=Evaluator("judge", "2", "other")))
     with pytest.raises(Invalid, match="did not measure"):
         decide(policy_of("metrics: {bleu: {floor: 0.1}}"), run)
-    with pytest.raises(Invalid, match="may not gate: kappa"):
-        decide(policy_of("metrics: {f1: {floor: 0.1}}"), run, distrusted={"f1": "kappa .2 with people, .6 is needed"})
+
+
+def test_a_judge_that_people_do_not_agree_with_neither_passes_nor_fails_anything():
+    policy, why = policy_of("metrics: {f1: {floor: 0.5}}"), {"f1": "kappa 0.2 with people"}
+    for value in (1.0, 0.0):
+        found = decide(policy, finished("a", ROWS, lambda n, t, told=value: told), distrusted=why)
+        assert (found.verdict, found.exit_status) == (Verdict.DOUBT, 2)
+        assert found.checks[0].told == "its judge may not gate: kappa 0.2 with people"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from loopline_evaluation.adapters.own_functions import OwnFunctions
-from loopline_evaluation.model import Answer, Passage, Reason, Score, Verdict
+from loopline_evaluation.datasets.rows import Row
+from loopline_evaluation.model import Answer, Passage, Purse, Reason, Score, Verdict
+from loopline_evaluation.runs.measuring import Measuring
+from loopline_evaluation.runs.model import Reply
+from loopline_runtime.errors import Invalid
 
 ANSWER = Answer("a" * 32, "acme", "Why?", "Because it is so.", (Passage("c", "d", "It is so."),))
 GOOD = """
@@ -18,6 +22,11 @@ print("what is printed is nobody's answer")
 def score(question, answer, passages, reference):
     return len(answer.split()), f"{len(passages)} passages"
 """
+
+
+class NoRules:
+    async def ruled(self, answer: Answer) -> list[Score]:
+        return []
 
 
 @pytest.fixture
@@ -38,6 +47,24 @@ async def test_a_python_file_is_a_metric(functions: OwnFunctions, tmp_path: Path
     assert (score.evaluator.name, score.evaluator.version, score.scale.highest) == ("own", "7", 10)
     assert score.evidence[0].note == "1 passages"
     assert (await one(functions, tmp_path, GOOD.replace("PASSES_AT = 5", "PASSES_AT = 4"))).verdict is Verdict.PASS
+
+
+async def test_runs_measure_by_it_too(functions: OwnFunctions, tmp_path: Path):
+    (tmp_path / "mine.py").write_text(
+        "def score(question, answer, passages, reference):\n    return float(reference in answer)\n"
+    )
+    (tmp_path / "unasked.py").write_text("def score(**_):\n    return 0.5\n")
+    measuring = Measuring(NoRules(), own=functions)
+    measuring.check(["mine", "exact_match"])
+    with pytest.raises(Invalid, match=r"there are: .*mine.*unasked"):
+        measuring.check(["missing"])
+    row = Row("r1", "Why?", ("it is so",))
+    scores = await measuring.scores(row, Reply(ANSWER), ["mine", "exact_match"], Purse("p", 0))
+    assert [(score.metric, score.value) for score in scores] == [("mine", 1.0), ("exact_match", 0.0)]
+    (tmp_path / "mine.py").unlink()
+    (gone,) = await measuring.scores(row, Reply(ANSWER), ["mine"], Purse("p", 0))
+    assert gone.missing is not None
+    assert gone.missing.reason == Reason.NO_EVALUATOR
 
 
 @pytest.mark.parametrize(

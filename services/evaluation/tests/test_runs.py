@@ -68,7 +68,7 @@ class Judges:
 
 
 class NoRules:
-    async def scores(self, answer: Answer) -> list[Score]:
+    async def ruled(self, answer: Answer) -> list[Score]:
         return []
 
 
@@ -200,6 +200,35 @@ async def test_a_run_that_cannot_go_on_is_interrupted_and_the_next_one_runs(data
     (said,) = await runs.waiting()
     assert (said.id, said.kind) == ("two/finished", "evaluation_finished")
     assert json.loads(said.body)["summary"]["metrics"][0]["mean"] == 1.0
+
+
+async def test_runs_go_on_side_by_side_and_the_others_wait_their_turn(database: Database, run: Run):
+    runs, left = RunsSql(database), asyncio.Event()
+    under_way: set[str] = set()
+
+    class Slow(Target):
+        async def reply(self, run: Run, row: Row, trial: int) -> Reply:
+            under_way.add(run.run_id)
+            await left.wait()
+            return await super().reply(run, row, trial)
+
+    for number, tenant in enumerate(("t", "t", "u"), 2):
+        await DatasetsSql(database).add(tenant, "d", ROWS, "", 0.0)
+        await runs.create(replace(run, run_id=f"run {number}", tenant=tenant, created_at=float(number)))
+    running = Running("me", runs, DatasetsSql(database), lambda one: Slow(), MEASURING, at_once=2)
+    working = asyncio.create_task(running.work())
+    async with asyncio.timeout(20):
+        while len(under_way) < 2:
+            await asyncio.sleep(0.02)
+        # The other tenant's one goes before the second of the first.
+        assert under_way == {"one", "run 4"}
+        assert (await runs.get("t", "run 2")).state is State.WAITING
+        left.set()
+        while (await runs.get("t", "run 3")).state is not State.FINISHED:
+            await asyncio.sleep(0.02)
+    working.cancel()
+    await asyncio.wait({working})
+    assert under_way == {"one", "run 2", "run 3", "run 4"}
 
 
 async def test_results_are_exported_with_what_made_them(database: Database, run: Run):

@@ -27,7 +27,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     parameters = xllamacpp.CommonParams()
     parameters.model.path = options.model
-    parameters.model_alias = ALIAS
+    parameters.model_alias = {ALIAS}
     parameters.hostnames = [options.host]
     parameters.port = options.port
     parameters.n_ctx = options.context

@@ -135,7 +135,7 @@ async def serve() -> None:
                 await enter(background(live.work(), name="judging"))
             trust = Trust(settings.calibration.kappa, settings.calibration.required)
             calibrating = Calibrating(annotating, annotations, answers, judges, trust)
-            runs = await enter(run_parts(settings, line, answers, scoring, judges, calibrating.distrusted))
+            runs = await enter(run_parts(settings, line, answers, scoring, judges, calibrating.distrusted, own))
             erasure = ErasureSql(database)
             stores: dict[str, Erasable] = {"scores": erasure, "datasets": runs.datasets, "runs": runs.runs}
             erasing = Erasing(stores, erasure, SaidNats(line), disk=database.disk, gone=database.is_sqlite)

@@ -46,8 +46,8 @@ class Reason(StrEnum):
     # The evaluator came to no number, or broke.
     NO_VALUE = "NO_VALUE"
     EVALUATOR_FAILED = "EVALUATOR_FAILED"
-    # No judge is configured.
-    NO_JUDGE = "NO_JUDGE"
+    # The judge that was asked for, or the file of one's own, is not there any more.
+    NO_EVALUATOR = "NO_EVALUATOR"
 
 
 class Unjudged(LooplineError):

@@ -135,8 +135,12 @@ class Queue(Protocol):
 class Functions(Protocol):
     """Metrics of one's own that ask no judge."""
 
-    async def scores(self, answer: Answer) -> list[Score]:
-        """Each of them. One that raises, hangs or crashes is a missing value with its reason."""
+    def names(self) -> Sequence[str]:
+        """All that are there now."""
+        ...
+
+    async def scores(self, answer: Answer, names: Sequence[str] | None = None) -> list[Score]:
+        """Each of them, or those named. One that raises, hangs or crashes is a missing value with its reason."""
         ...
 
 

@@ -20,7 +20,7 @@ from loopline_evaluation.adapters.target_live import LiveTarget
 from loopline_evaluation.adapters.writer_openai import WriterOpenAi
 from loopline_evaluation.dataset_rpc import DatasetRpc
 from loopline_evaluation.datasets.library import Library
-from loopline_evaluation.ports import Answers, Judges
+from loopline_evaluation.ports import Answers, Functions, Judges
 from loopline_evaluation.run_events import announce_runs
 from loopline_evaluation.run_rpc import RunRpc
 from loopline_evaluation.runs.evaluations import Distrusted, Evaluations
@@ -51,7 +51,13 @@ class RunParts:
 
 @asynccontextmanager
 async def run_parts(
-    settings: Settings, line: Line, answers: Answers, rules: Rules, judges: Judges | None, distrusted: Distrusted
+    settings: Settings,
+    line: Line,
+    answers: Answers,
+    rules: Rules,
+    judges: Judges | None,
+    distrusted: Distrusted,
+    own: Functions | None = None,
 ) -> AsyncIterator[RunParts]:
     """Open as long as the block lasts; runs that wait are worked on meanwhile."""
     key, given = settings.access.key.get_secret_value(), settings.targets
@@ -62,10 +68,10 @@ async def run_parts(
         retrieval = await enter(connect(given.retrieval, key=key, timeout_s=given.timeout_s))
         generation = await enter(connect(given.generation, key=key, timeout_s=settings.runs.timeout_s))
         datasets, runs = DatasetsSql(database), RunsSql(database)
-        own = settings.writer
-        writer = WriterOpenAi(own.url, own.model, own.key.get_secret_value(), own.timeout_s)
+        model = settings.writer
+        writer = WriterOpenAi(model.url, model.model, model.key.get_secret_value(), model.timeout_s)
         library = Library(datasets, ExpectationsProcess(), CorpusGrpc(ingestion, retrieval), writer)
-        measuring = Measuring(rules, judges)
+        measuring = Measuring(rules, judges, own)
         live, former = LiveTarget(generation, settings.runs.timeout_s), GivenTarget(runs)
 
         def target_of(run: Run) -> Target:
@@ -77,7 +83,7 @@ async def run_parts(
                 case TargetKind.ENDPOINT:
                     return EndpointTarget(run, settings.runs.keys, settings.runs.timeout_s)
 
-        running = Running(_owner(), runs, datasets, target_of, measuring)
+        running = Running(_owner(), runs, datasets, target_of, measuring, at_once=settings.runs.at_once)
         await enter(background(running.work(), name="runs"))
         await enter(background(announce_runs(line, runs), name="announce-runs"))
         doors = [

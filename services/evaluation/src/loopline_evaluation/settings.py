@@ -71,8 +71,8 @@ class Calibration(Group):
     """From which agreement with people on a judge may gate: the lower end of the interval of Cohen's kappa."""
 
     kappa: float = Field(default=0.4, ge=-1, le=1)
-    # Also a judge that was never held against people may not.
-    required: bool = False
+    # False: a judge that was never held against people may gate, too.
+    required: bool = True
 
 
 class Metrics(Group):
@@ -91,6 +91,8 @@ class Runs(Group):
     url: str
     # Of one answer.
     timeout_s: float = Field(default=120.0, gt=0)
+    # Runs of this process at once; the others wait their turn. Each has its own rows at once besides.
+    at_once: int = Field(default=2, ge=1)
     # API keys of targets by the beginning of their address, as JSON; a key is sent nowhere else.
     keys: dict[str, SecretStr] = Field(default_factory=dict)
 

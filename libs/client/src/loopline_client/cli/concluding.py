@@ -14,6 +14,9 @@ from loopline_client.cli.output import AsJson, fail, run, say, table
 if TYPE_CHECKING:
     from loopline.evaluation.v1.run_service_pb2 import CompareRunsResponse
 
+# An exit status of `gate`.
+UNDECIDED = 2
+
 
 def compare(
     before: RunId,
@@ -74,14 +77,14 @@ def gate(
     markdown_: Annotated[Path | None, typer.Option("--markdown", help="Write a summary in Markdown")] = None,
     json_: AsJson = False,
 ) -> None:
-    """May this change go live? Exit status 0 pass, 1 fail, 2 not enough evidence.
+    """May this change go live? Exit status 0 pass, 1 fail, 2 not enough evidence, or it could not be asked.
 
     Example:  loopline eval gate --policy gate.yaml --dataset support --repeat 3 --baseline 1f2e...
     """
     if bool(run_id) == bool(dataset):
-        fail("say either --run RUN, or --dataset NAME to run it now")
+        fail("say either --run RUN, or --dataset NAME to run it now", UNDECIDED)
     if not policy.is_file():
-        fail(f"there is no policy {policy}")
+        fail(f"there is no policy {policy}", UNDECIDED)
     text = policy.read_text()
     asked = (dataset, target, options.metrics_of(text), set_, where, collection, repeat, seed, at_once, most_tokens)
 
@@ -98,7 +101,7 @@ def gate(
                 await options.until_over(line.runs, which, quiet=json_)
             return await line.runs.gate(which, text, baseline)
 
-    decided = run(work())
+    decided = run(work(), status=UNDECIDED)
     if junit_:
         junit_.write_text(junit(decided))
     if markdown_:

@@ -30,20 +30,20 @@ console = _Lines(highlight=False, soft_wrap=True)
 problems = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs a command; what is refused or fails ends it with one line and exit status 1."""
+def run(work: Coroutine[Any, Any, T], *, status: int = 1) -> T:
+    """Runs a command; what is refused or fails ends it with one line and this exit status."""
     try:
         return asyncio.run(work)
     except LooplineError as error:
-        fail(f"{error}" + (" (is LOOPLINE_KEY of this line?)" if isinstance(error, Unauthenticated) else ""))
+        fail(f"{error}" + (" (is LOOPLINE_KEY of this line?)" if isinstance(error, Unauthenticated) else ""), status)
     except KeyboardInterrupt:
-        fail("interrupted")
+        fail("interrupted", status)
 
 
-def fail(sentence: str) -> NoReturn:
-    """One line on standard error, exit status 1."""
+def fail(sentence: str, status: int = 1) -> NoReturn:
+    """One line on standard error, and an exit status."""
     problems.print(f"error: {sentence}", style="red", markup=False)
-    raise typer.Exit(1)
+    raise typer.Exit(status)
 
 
 def say(text: str, style: str | None = None) -> None:

@@ -35,14 +35,23 @@ async def until_over(runs: "Runs", run_id: str, *, quiet: bool) -> None:
     """Shows how far it is, with time and tokens left, until it is over."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from loopline.evaluation.v1.run_service_pb2 import RUN_STATE_WAITING
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
     with Progress(*columns, console=problems, disable=quiet, transient=True) as bar:
         shown = bar.add_task(f"run {run_id}", total=None, left="")
         async for now in runs.watch(run_id):
             left = f"{now.seconds_left:.0f} s left" if now.HasField("seconds_left") else ""
+            turn = " waits for others to end" if now.state == RUN_STATE_WAITING else ""
             spent = now.spent.prompt_tokens + now.spent.completion_tokens
             cost = f", {spent:,} tokens" + (f", {now.tokens_left:,} to come" if now.HasField("tokens_left") else "")
-            bar.update(shown, total=now.units, completed=now.done, left=left + (cost if spent else ""))
+            bar.update(
+                shown,
+                description=f"run {run_id}{turn}",
+                total=now.units,
+                completed=now.done,
+                left=left + (cost if spent else ""),
+            )
 
 
 async def spec_of(
@@ -98,7 +107,7 @@ def metrics_of(policy: str) -> list[str]:
     try:
         return list(yaml.safe_load(policy)["metrics"])
     except (yaml.YAMLError, KeyError, TypeError):
-        fail("the policy is a YAML mapping with `metrics`")
+        fail("the policy is a YAML mapping with `metrics`", 2)
 
 
 def say_estimate(found: "EstimateRunResponse") -> None:

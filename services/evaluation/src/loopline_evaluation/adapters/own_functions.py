@@ -9,7 +9,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -41,9 +41,17 @@ class OwnFunctions:
             for worker in functions._workers.values():
                 await worker.end()
 
-    async def scores(self, answer: Answer) -> list[Score]:
+    def names(self) -> list[str]:
         """See the port."""
-        return list(await asyncio.gather(*(self._score(path, answer) for path in sorted(self._folder.glob("*.py")))))
+        return [path.stem for path in self._files()]
+
+    async def scores(self, answer: Answer, names: Sequence[str] | None = None) -> list[Score]:
+        """See the port."""
+        asked = [path for path in self._files() if names is None or path.stem in names]
+        return list(await asyncio.gather(*(self._score(path, answer) for path in asked)))
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("*.py"))
 
     async def _score(self, path: Path, answer: Answer) -> Score:
         worker = self._workers.get(path.stem)

@@ -80,7 +80,12 @@ class RunsSql:
         )
         async with self._database.transaction() as tx:
             await self._database.hold(tx, "claim")
-            row = (await tx.execute(select(RUNS).where(waits).order_by(RUNS.c.created_at).limit(1))).first()
+            others = RUNS.alias()
+            running = (others.c.state == State.RUNNING.value) & (others.c.leased_until >= now)
+            mine = select(func.count()).where(others.c.tenant == RUNS.c.tenant, running).scalar_subquery()
+            # Who has fewer under way comes first: one tenant's many runs do not hold up another's one.
+            query = select(RUNS).where(waits).order_by(mine, RUNS.c.created_at).limit(1)
+            row = (await tx.execute(query)).first()
             if row is None:
                 return None
             values = {"state": State.RUNNING.value, "owner": owner, "leased_until": until, "error": ""}

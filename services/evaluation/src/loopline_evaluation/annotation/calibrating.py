@@ -23,12 +23,13 @@ class Trust:
     """From which agreement on a judge may gate: the lower end of kappa's interval. `required`: also one that was never calibrated may not."""
 
     kappa: float = 0.4
-    required: bool = False
+    required: bool = True
 
     def why_not(self, calibration: Calibration | None) -> str:
         """Why a judge may not gate; empty when it may."""
         if calibration is None:
-            return "it was never held against people: label answers, then `loopline queues calibrate`" * self.required
+            told = "it was never held against people: label answers, then `loopline queues calibrate`"
+            return f"{told}; CALIBRATION__REQUIRED=false lets it gate as it is" * self.required
         if calibration.kappa is None:
             return f"its agreement with people is not defined: {calibration.items} answers have both verdicts"
         if calibration.kappa.low < self.kappa:

@@ -41,9 +41,10 @@ class Scoring:
 
     async def scores(self, answer: Answer) -> list[Score]:
         """All metrics without a judge, one's own last. Where the embedding service is away, what needs it is missing."""
-        return [*await self._measured(answer), *(await self._own.scores(answer) if self._own else ())]
+        return [*await self.ruled(answer), *(await self._own.scores(answer) if self._own else ())]
 
-    async def _measured(self, answer: Answer) -> list[Score]:
+    async def ruled(self, answer: Answer) -> list[Score]:
+        """All of the service's own."""
         case = Case(answer)
         texts = texts_of(case) if answer.readable else []
         try:

@@ -70,7 +70,10 @@ class Decision:
 def decide(
     policy: Policy, run: Results, baseline: Results | None = None, *, distrusted: Mapping[str, str] | None = None
 ) -> Decision:
-    """`distrusted`: metrics whose judge may not gate, with the reason. Invalid: a baseline is needed, or is over other rows or by other judges."""
+    """`distrusted`: metrics whose judge may not gate, with the reason; their bounds are in doubt.
+
+    Invalid: a baseline is needed, or is over other rows or by other judges.
+    """
     if policy.needs_baseline and baseline is None:
         raise Invalid("the policy says no_worse_by: a baseline run is needed", reason="NO_BASELINE", field="baseline")
     if baseline:
@@ -78,9 +81,7 @@ def decide(
     for name in policy.metrics:
         if name not in run.run.spec.metrics:
             raise Invalid(f"the policy asks for {name}, which the run did not measure", field="policy")
-        if why := (distrusted or {}).get(name):
-            raise Invalid(f"{name} may not gate: {why}", reason="DISTRUSTED_JUDGE", field="policy")
-    deciding = _Deciding(policy, run, baseline)
+    deciding = _Deciding(policy, run, baseline, distrusted or {})
     checks = (*deciding.bounds(), *deciding.budget())
     verdicts = {check.verdict for check in checks}
     verdict = next((one for one in (Verdict.FAIL, Verdict.DOUBT) if one in verdicts), Verdict.PASS)
@@ -88,10 +89,11 @@ def decide(
 
 
 class _Deciding:
-    def __init__(self, policy: Policy, run: Results, baseline: Results | None) -> None:
+    def __init__(self, policy: Policy, run: Results, baseline: Results | None, distrusted: Mapping[str, str]) -> None:
         self._policy = policy
         self._run = run
         self._baseline = baseline
+        self._distrusted = distrusted
         bounds = [bound for metric in policy.metrics.values() for bound in (metric, *metric.slices.values())]
         asked = sum((b.floor is not None) + (b.ceiling is not None) + (b.no_worse_by is not None) for b in bounds)
         # The level at which a bound counts as broken.
@@ -115,6 +117,9 @@ class _Deciding:
             (bound.no_worse_by, f"{label} no worse than the baseline by {bound.no_worse_by}"),
         ]
         asked = [text for value, text in told if value is not None]
+        if asked and name in self._distrusted:
+            why = f"its judge may not gate: {self._distrusted[name]}"
+            return [Check(text, Verdict.DOUBT, why, rows=len(ids)) for text in asked]
         if asked and (doubt := self._too_little(measured, ids)):
             return [Check(text, Verdict.DOUBT, doubt, rows=len(ids)) for text in asked]
         found: list[Check] = []

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from loopline_evaluation.app.metrics import EMBEDDED, MODEL_FREE, Case
 from loopline_evaluation.datasets.rows import Row
-from loopline_evaluation.model import Answer, Evaluator, Missing, Passage, Purse, Scale, Score
-from loopline_evaluation.ports import Judges
+from loopline_evaluation.model import Answer, Evaluator, Missing, Passage, Purse, Reason, Scale, Score
+from loopline_evaluation.ports import Functions, Judges
 from loopline_evaluation.runs.model import Reply
 from loopline_evaluation.runs.ports import Rules
 from loopline_evaluation.tasks import TASKS
@@ -31,18 +31,23 @@ DEFAULT = (
 class Measuring:
     """Which metrics there are, and their scores."""
 
-    def __init__(self, rules: Rules, judges: Judges | None = None) -> None:
+    def __init__(self, rules: Rules, judges: Judges | None = None, own: Functions | None = None) -> None:
         self._rules = rules
         self._judges = judges
+        self._own = own
 
     def names(self) -> list[str]:
         """All that a run may ask for."""
-        return [*_TASKS, *_RULES, *sorted(_EMBEDDED), *(self._judges.names() if self._judges else ())]
+        return [
+            *(*_TASKS, *_RULES, *sorted(_EMBEDDED)),
+            *(self._own.names() if self._own else ()),
+            *(self._judges.names() if self._judges else ()),
+        ]
 
     def judged(self, metrics: Sequence[str]) -> list[str]:
         """Those of them that ask a model."""
-        own = {*_TASKS, *_RULES, *_EMBEDDED}
-        return [metric for metric in metrics if metric not in own]
+        known = self._judges.names() if self._judges else ()
+        return [metric for metric in metrics if metric in known]
 
     def check(self, metrics: Sequence[str]) -> None:
         """Invalid names one that there is not."""
@@ -51,7 +56,11 @@ class Measuring:
             if metric not in known:
                 raise Invalid(
                     f"there is no metric {metric[:80]!r} here; there are: {', '.join(known)}"
-                    + ("" if self._judges else " (and those of a judge, once one is configured: JUDGE__URL)"),
+                    + (
+                        ""
+                        if self._judges
+                        else " (and those of a judge, rubrics too, once one is configured: JUDGE__URL)"
+                    ),
                     reason="UNKNOWN_METRIC",
                     field="metrics",
                 )
@@ -69,15 +78,16 @@ class Measuring:
         """One score for each metric; judges spend from the purse."""
         found = {score.metric: score for score in await asyncio.to_thread(_ruled, row, reply, metrics)}
         if _EMBEDDED & set(metrics):
-            found |= {score.metric: score for score in await self._rules.scores(reply.answer)}
+            found |= {score.metric: score for score in await self._rules.ruled(reply.answer)}
+        answer = replace(reply.answer, reference=next(iter(row.references), ""))
+        if self._own and set(self._own.names()) & set(metrics):
+            found |= {score.metric: score for score in await self._own.scores(answer, metrics)}
         judged = self.judged(metrics)
         if judged and self._judges:
-            answer = replace(reply.answer, reference=next(iter(row.references), ""))
             found |= {score.metric: score for score in await self._judges.judge(answer, judged, purse)}
-        missing = Missing("NO_JUDGE", "no judge is configured any more")
+        missing = Missing(Reason.NO_EVALUATOR, "its judge, or its file, is not there any more")
         return [
-            found.get(metric) or Score(metric, None, Scale(), Evaluator("judge", ""), missing=missing)
-            for metric in metrics
+            found.get(metric) or Score(metric, None, Scale(), Evaluator("", ""), missing=missing) for metric in metrics
         ]
 
 

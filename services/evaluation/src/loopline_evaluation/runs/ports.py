@@ -20,7 +20,7 @@ class Target(Protocol):
 class Rules(Protocol):
     """Metrics that need no judge but other services."""
 
-    async def scores(self, answer: Answer) -> list[Score]:
+    async def ruled(self, answer: Answer) -> list[Score]:
         """All of them."""
         ...
 

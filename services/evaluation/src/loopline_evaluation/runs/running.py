@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class Running:
-    """Works on runs, one after the other, as long as the process lives."""
+    """Works on runs, some side by side, as long as the process lives; the others wait their turn."""
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class Running:
         target_of: Callable[[Run], Target],
         measuring: Measuring,
         *,
+        at_once: int = 1,
         lease_s: float = LEASE_S,
     ) -> None:
         self._owner = owner
@@ -41,17 +42,38 @@ class Running:
         self._datasets = datasets
         self._target_of = target_of
         self._measuring = measuring
+        self._at_once = at_once
         self._lease_s = lease_s
+        self._under_way: dict[str, asyncio.Task[None]] = {}
 
     async def work(self) -> None:
         """Without end: what waits, and what others left behind."""
-        while True:
-            try:
-                while run := await self._runs.claim(self._owner, time.time() + self._lease_s, time.time()):
-                    await self._held(run)
-            except LooplineError as error:
-                log.warning("runs cannot go on now", error=str(error))
-            await asyncio.sleep(LOOK_S)
+        try:
+            while True:
+                try:
+                    await self._fill()
+                except LooplineError as error:
+                    log.warning("runs cannot go on now", error=str(error))
+                if self._under_way:
+                    await asyncio.wait(self._under_way.values(), timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await asyncio.sleep(LOOK_S)
+        finally:
+            for task in self._under_way.values():
+                task.cancel()
+            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def _fill(self) -> None:
+        """Begins as many as there is room for."""
+        for run_id in [run_id for run_id, task in self._under_way.items() if task.done()]:
+            if error := self._under_way.pop(run_id).exception():
+                log.error("a run could not be settled; it is claimed again", run=run_id, exc_info=error)
+        while len(self._under_way) < self._at_once:
+            run = await self._runs.claim(self._owner, time.time() + self._lease_s, time.time())
+            # One of our own whose lease ran out while we worked on: it is held again.
+            if run is None or run.run_id in self._under_way:
+                return
+            self._under_way[run.run_id] = asyncio.create_task(self._held(run))
 
     async def _held(self, run: Run) -> None:
         """Works while the lease is held; a run that was cancelled, or is somebody else's by now, is left alone."""

@@ -95,4 +95,5 @@ async def _asked(http: httpx2.AsyncClient) -> ModelInfo:
     reply = await http.get("/v1/models")
     models = reply.json().get("data") or [{}]
     owner = str(models[0].get("owned_by", ""))
-    return ModelInfo(str(models[0].get("id", "")), str(models[0].get("created", "")), owner)
+    # `created` is when the question was answered, on llama.cpp and vLLM: no revision.
+    return ModelInfo(str(models[0].get("id", "")), "", owner)

@@ -168,8 +168,8 @@ class RunServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Gate(self, request, context):
-        """Whether a finished run passes a policy. The decision is kept and announced. INVALID_ARGUMENT: the policy cannot be read, DIFFERENT_DATASETS,
-        DIFFERENT_JUDGES, NO_BASELINE, DISTRUSTED_JUDGE.
+        """Whether a finished run passes a policy. The decision is kept and announced. What a judge measured that may not gate is not enough evidence.
+        INVALID_ARGUMENT: the policy cannot be read, DIFFERENT_DATASETS, DIFFERENT_JUDGES, NO_BASELINE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -333,8 +333,8 @@ class RunServiceStub(typing.Generic[_RunServiceEstimateRunType, _RunServiceEvalu
     """What two finished runs of one dataset differ in. INVALID_ARGUMENT: DIFFERENT_DATASETS, DIFFERENT_JUDGES."""
 
     Gate: _RunServiceGateType
-    """Whether a finished run passes a policy. The decision is kept and announced. INVALID_ARGUMENT: the policy cannot be read, DIFFERENT_DATASETS,
-    DIFFERENT_JUDGES, NO_BASELINE, DISTRUSTED_JUDGE.
+    """Whether a finished run passes a policy. The decision is kept and announced. What a judge measured that may not gate is not enough evidence.
+    INVALID_ARGUMENT: the policy cannot be read, DIFFERENT_DATASETS, DIFFERENT_JUDGES, NO_BASELINE.
     """
 
 RunServiceAsyncStub: typing_extensions.TypeAlias = RunServiceStub[
@@ -475,8 +475,8 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         request: loopline.evaluation.v1.run_service_pb2.GateRequest,
         context: _ServicerContext,
     ) -> typing.Union[loopline.evaluation.v1.run_service_pb2.GateResponse, collections.abc.Awaitable[loopline.evaluation.v1.run_service_pb2.GateResponse]]:
-        """Whether a finished run passes a policy. The decision is kept and announced. INVALID_ARGUMENT: the policy cannot be read, DIFFERENT_DATASETS,
-        DIFFERENT_JUDGES, NO_BASELINE, DISTRUSTED_JUDGE.
+        """Whether a finished run passes a policy. The decision is kept and announced. What a judge measured that may not gate is not enough evidence.
+        INVALID_ARGUMENT: the policy cannot be read, DIFFERENT_DATASETS, DIFFERENT_JUDGES, NO_BASELINE.
         """
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
