@@ -20,8 +20,8 @@ LEASE_S = 1.0
 class OneCall:
     """Judges by one request an answer."""
 
-    def __init__(self, url: str) -> None:
-        self._endpoint = Endpoint(url)
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
 
     def names(self) -> Sequence[str]:
         return ["judged"]
@@ -40,9 +40,9 @@ class NoRules:
 
 
 async def work(url: str, judge_url: str) -> None:
-    async with Database.opened(url, MIGRATIONS) as database:
-        measuring = Measuring(NoRules(), OneCall(judge_url))
-        targets = lambda run: EndpointTarget(run, {}, 10.0)  # noqa: E731
+    async with Database.opened(url, MIGRATIONS) as database, Endpoint.opened(judge_url) as judge:
+        measuring = Measuring(NoRules(), OneCall(judge))
+        targets = lambda run: EndpointTarget.opened(run, {}, 10.0)  # noqa: E731
         running = Running(
             f"worker/{id(database)}",
             RunsSql(database),

@@ -1,7 +1,12 @@
 """The event sides of all services in one process, over any bus."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -39,8 +44,9 @@ from loopline_runtime.errors import LooplineError
 from loopline_runtime.lifecycle import background
 from loopline_runtime.settings import Nats
 from loopline_testing.fixtures import bus_settings
-from loopline_testing.nats import NatsServer
+from loopline_testing.nats import NatsServer, free_port
 
+MODELS = Path(__file__).parents[2] / ".models"
 tracer = trace.get_tracer("test")
 
 
@@ -138,3 +144,35 @@ async def whole(provisioned: NatsServer, tmp_path: Path) -> AsyncIterator[Whole]
 def open_whole():
     """For a bus of the test's own."""
     return wholly
+
+
+@pytest.fixture(scope="session")
+def llama() -> Iterator[str]:
+    """llama.cpp's server around the small model."""
+    (model,) = (MODELS / "SmolLM2-135M-Instruct").glob("*.gguf")
+    port = free_port()
+    words = [
+        "-m",
+        "loopline_local.model_server",
+        "--model",
+        str(model),
+        "--port",
+        str(port),
+        "--context",
+        "1024",
+        "--threads",
+        "1",
+    ]
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=1).close()
+            break
+        except (urllib.error.URLError, OSError):
+            assert time.monotonic() < deadline, "llama.cpp's server did not start"
+            time.sleep(0.1)
+    yield url
+    process.terminate()
+    process.wait(10)

@@ -2,13 +2,7 @@
 
 import asyncio
 import json
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,48 +10,14 @@ from loopline_generation.adapters.chat_openai import OpenAiChat
 from loopline_generation.model import Message, Sampling, Usage
 from loopline_runtime.errors import Invalid
 from loopline_testing.fixtures import NOT_RUN
-from loopline_testing.nats import free_port
 from loopline_testing.tgi import tgi_server
 
-MODELS = Path(__file__).parents[2] / ".models"
 MESSAGES = [Message("user", "Say something about lighthouses.")]
 SCHEMA = {
     "type": "object",
     "properties": {"name": {"type": "string", "enum": ["Skerry Point", "Bell Rock"]}, "year": {"type": "integer"}},
     "required": ["name", "year"],
 }
-
-
-@pytest.fixture(scope="module")
-def llama() -> Iterator[str]:
-    """llama.cpp's server around the small model."""
-    (model,) = (MODELS / "SmolLM2-135M-Instruct").glob("*.gguf")
-    port = free_port()
-    words = [
-        "-m",
-        "loopline_local.model_server",
-        "--model",
-        str(model),
-        "--port",
-        str(port),
-        "--context",
-        "1024",
-        "--threads",
-        "1",
-    ]
-    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(f"{url}/health", timeout=1).close()
-            break
-        except (urllib.error.URLError, OSError):
-            assert time.monotonic() < deadline, "llama.cpp's server did not start"
-            time.sleep(0.1)
-    yield url
-    process.terminate()
-    process.wait(10)
 
 
 @pytest.fixture(params=["tgi-contract", "llama.cpp", "tgi"])

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -187,7 +188,7 @@ async def test_a_run_that_cannot_go_on_is_interrupted_and_the_next_one_runs(data
     other = await runs.create(replace(run, run_id="two", created_at=2.0))
     bad, good = Target(r3=[ValueError("a bug")]), Target()
     targets = {"one": bad, "two": good}
-    running = Running("me", runs, DatasetsSql(database), lambda one: targets[one.run_id], MEASURING)
+    running = Running("me", runs, DatasetsSql(database), lambda one: nullcontext(targets[one.run_id]), MEASURING)
     working = asyncio.create_task(running.work())
     deadline = time.monotonic() + 20
     while not (await runs.get("t", "two")).state.over and time.monotonic() < deadline:
@@ -215,7 +216,7 @@ async def test_runs_go_on_side_by_side_and_the_others_wait_their_turn(database: 
     for number, tenant in enumerate(("t", "t", "u"), 2):
         await DatasetsSql(database).add(tenant, "d", ROWS, "", 0.0)
         await runs.create(replace(run, run_id=f"run {number}", tenant=tenant, created_at=float(number)))
-    running = Running("me", runs, DatasetsSql(database), lambda one: Slow(), MEASURING, at_once=2)
+    running = Running("me", runs, DatasetsSql(database), lambda one: nullcontext(Slow()), MEASURING, at_once=2)
     working = asyncio.create_task(running.work())
     async with asyncio.timeout(20):
         while len(under_way) < 2:

@@ -54,9 +54,8 @@ class LocalLine:
             ["/usr/bin/env", *command],
             capture_output=True,
             text=True,
-            timeout=UP_WITHIN_S,
             check=check,
-            **options,
+            **{"timeout": UP_WITHIN_S, **options},
         )
 
     def up(self, *options: str, **environment: str) -> None:

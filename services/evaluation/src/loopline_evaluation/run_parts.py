@@ -4,13 +4,14 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from loopline.evaluation.v1.dataset_service_pb2_grpc import add_DatasetServiceServicer_to_server
 from loopline.evaluation.v1.run_service_pb2_grpc import add_RunServiceServicer_to_server
 from loopline_evaluation.adapters.corpus_grpc import CorpusGrpc
 from loopline_evaluation.adapters.datasets_sql import DatasetsSql
+from loopline_evaluation.adapters.endpoint import Endpoint
 from loopline_evaluation.adapters.expectations_process import ExpectationsProcess
 from loopline_evaluation.adapters.runs_sql import RunsSql
 from loopline_evaluation.adapters.runs_tables import MIGRATIONS
@@ -68,20 +69,23 @@ async def run_parts(
         retrieval = await enter(connect(given.retrieval, key=key, timeout_s=given.timeout_s))
         generation = await enter(connect(given.generation, key=key, timeout_s=settings.runs.timeout_s))
         datasets, runs = DatasetsSql(database), RunsSql(database)
-        model = settings.writer
-        writer = WriterOpenAi(model.url, model.model, model.key.get_secret_value(), model.timeout_s)
+        own_model = settings.writer
+        key_of_it = own_model.key.get_secret_value()
+        writer = WriterOpenAi(
+            await enter(Endpoint.opened(own_model.url, key_of_it, model=own_model.model, timeout_s=own_model.timeout_s))
+        )
         library = Library(datasets, ExpectationsProcess(), CorpusGrpc(ingestion, retrieval), writer)
         measuring = Measuring(rules, judges, own)
         live, former = LiveTarget(generation, settings.runs.timeout_s), GivenTarget(runs)
 
-        def target_of(run: Run) -> Target:
+        def target_of(run: Run) -> AbstractAsyncContextManager[Target]:
             match run.spec.target.kind:
                 case TargetKind.LIVE:
-                    return live
+                    return nullcontext(live)
                 case TargetKind.GIVEN:
-                    return former
+                    return nullcontext(former)
                 case TargetKind.ENDPOINT:
-                    return EndpointTarget(run, settings.runs.keys, settings.runs.timeout_s)
+                    return EndpointTarget.opened(run, settings.runs.keys, settings.runs.timeout_s)
 
         running = Running(_owner(), runs, datasets, target_of, measuring, at_once=settings.runs.at_once)
         await enter(background(running.work(), name="runs"))

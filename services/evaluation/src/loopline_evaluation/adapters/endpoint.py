@@ -1,7 +1,8 @@
 """An OpenAI-compatible server, spoken to in full: chat, and log-probabilities of continuations."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,17 +25,22 @@ class Said:
 
 
 class Endpoint:
-    """One server. `url` without /v1; times in seconds."""
+    """One server."""
 
-    def __init__(self, url: str, key: str = "", *, model: str = "", timeout_s: float = 60.0) -> None:
+    def __init__(self, url: str, model: str, http: httpx2.AsyncClient) -> None:
         self.url = url.rstrip("/")
         self.model = model
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx2.AsyncClient(headers=headers, timeout=timeout_s, trust_env=False)
+        self._http = http
 
-    async def close(self) -> None:
-        """Lets go of the connections."""
-        await self._http.aclose()
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, url: str, key: str = "", *, model: str = "", timeout_s: float = 60.0
+    ) -> AsyncIterator["Endpoint"]:
+        """With connections of its own. `url` without /v1; times in seconds."""
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        async with httpx2.AsyncClient(headers=headers, timeout=timeout_s, trust_env=False) as http:
+            yield cls(url, model, http)
 
     async def chat(self, messages: Sequence[Mapping[str, str]], **options: Any) -> Said:
         """A chat completion. `options`: temperature, max_tokens, seed, ..."""

@@ -6,7 +6,8 @@ for each of its characters.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
 
@@ -25,13 +26,18 @@ LETTERS = "ABCDEFGHIJ"
 class EndpointTarget:
     """The port `Target`. `keys`: API keys by the beginning of an address; a key goes nowhere else."""
 
-    def __init__(self, run: Run, keys: Mapping[str, SecretStr], timeout_s: float) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, run: Run, keys: Mapping[str, SecretStr], timeout_s: float) -> AsyncIterator["EndpointTarget"]:
+        """For one run. `keys`: by the beginning of an address."""
         url = run.spec.target.url.rstrip("/")
-        key = next(
-            (key.get_secret_value() for start, key in keys.items() if (url + "/").startswith(start.rstrip("/") + "/")),
-            "",
-        )
-        self._endpoint = Endpoint(url, key, model=run.spec.overrides.model, timeout_s=timeout_s)
+        known = (key for start, key in keys.items() if (url + "/").startswith(start.rstrip("/") + "/"))
+        key = next(known, SecretStr("")).get_secret_value()
+        async with Endpoint.opened(url, key, model=run.spec.overrides.model, timeout_s=timeout_s) as endpoint:
+            yield cls(endpoint)
 
     async def reply(self, run: Run, row: Row, trial: int) -> Reply:
         """See the port."""

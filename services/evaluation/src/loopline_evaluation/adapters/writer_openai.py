@@ -14,9 +14,9 @@ _ASKED = (
 class WriterOpenAi:
     """The port `Writer`. Without a url no model is configured."""
 
-    def __init__(self, url: str, model: str, key: str, timeout_s: float) -> None:
-        self._endpoint = Endpoint(url, key, model=model, timeout_s=timeout_s)
-        self._name = (model or "model") if url else ""
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._name = (endpoint.model or "model") if endpoint.url else ""
 
     @property
     def name(self) -> str:

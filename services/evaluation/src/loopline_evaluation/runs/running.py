@@ -7,6 +7,7 @@ is claimed again when the lease is over.
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 
@@ -31,7 +32,7 @@ class Running:
         owner: str,
         runs: Runs,
         datasets: Datasets,
-        target_of: Callable[[Run], Target],
+        target_of: Callable[[Run], AbstractAsyncContextManager[Target]],
         measuring: Measuring,
         *,
         at_once: int = 1,
@@ -106,7 +107,8 @@ class Running:
     async def run(self, run: Run) -> None:
         """All that is left of one run; then it is settled, and will be said."""
         rows = chosen(await self._datasets.rows(run.tenant, run.spec.dataset, run.spec.version), run.spec.where)
-        await Working(run, self._runs, self._target_of(run), self._measuring).off(rows)
+        async with self._target_of(run) as target:
+            await Working(run, self._runs, target, self._measuring).off(rows)
         units = await self._runs.units(run.run_id)
         told = await asyncio.to_thread(lambda: summary(results(run, rows, units), units))
         await self._runs.finish(run, time.time(), told)
