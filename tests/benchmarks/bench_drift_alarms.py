@@ -52,7 +52,7 @@ def alarms(stream: Stream, promise: Promise, keys: int) -> tuple[int, int]:
     sequential_level = promise.level_sequential(keys)
     window_level = promise.level_window(keys, WEEK / WINDOW)
     baseline = sketched(stream.kind, stream.before)
-    test, window = Sequential.against(baseline), Sketch.empty(stream.kind, like=baseline)
+    test, window = Sequential.against(baseline), Sketch.empty(stream.kind, baseline.ruler)
     opened, by_sequence, by_window = False, 0, 0
     for number, value in enumerate(stream.after):
         at = (len(stream.before) + number) * MINUTE
@@ -63,7 +63,7 @@ def alarms(stream: Stream, promise: Promise, keys: int) -> tuple[int, int]:
         if window.count + window.missing >= WINDOW:
             verdict = compare(baseline, window)
             by_window += verdict.p <= window_level and verdict.severity is not Severity.NONE
-            window = Sketch.empty(stream.kind, like=baseline)
+            window = Sketch.empty(stream.kind, baseline.ruler)
     return by_sequence, by_window
 
 

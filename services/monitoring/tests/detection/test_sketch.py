@@ -150,7 +150,7 @@ def test_windows_that_follow_each_other_merge_without_loss():
     merged = sketched(values[:256])
     window = merged
     for start in range(256, 4096, 256):
-        window = Sketch.empty(Kind.NUMERIC, like=window)
+        window = Sketch.empty(Kind.NUMERIC, window.ruler)
         for number, value in enumerate(values[start : start + 256], start):
             window.add(value, float(number))
         merged = merged.merge(window)

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgpack
 
-from loopline_monitoring.detection.kinds import Flaw, Kind, Value, Vector, clean
+from loopline_monitoring.detection.kinds import Flaw, Kind, Value, clean
 from loopline_monitoring.detection.topics import Topics
+from loopline_monitoring.detection.vectors import Vector
 from loopline_monitoring.model import Observed
 
 DAY_S: Final = 86_400.0

@@ -1,10 +1,11 @@
 """What an alarm says: how large the change is, since when, what stands behind it, and what probably caused it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from loopline_monitoring.app.alarms import Finding
 from loopline_monitoring.app.recents import Recents
-from loopline_monitoring.app.series import Series
+from loopline_monitoring.app.series import Closed, Series
 from loopline_monitoring.app.versions import Versions
 from loopline_monitoring.detection.causes import Moved, VersionSeen, rank
 from loopline_monitoring.detection.effects import arcsines
@@ -42,6 +43,27 @@ def drifting(key: Key, series: Series, at: float, recents: Recents) -> Finding:
         at=at,
         baseline=baseline.name,
         baseline_version=baseline.version,
+        examples=examples,
+        questions=recents.questions(key.tenant, examples),
+    )
+
+
+def over(key: Key, series: Series, closed: Closed, recents: Recents) -> Finding:
+    """What the test of a closed window has found; the series has a baseline, and the window a verdict."""
+    found, verdict = drifting(key, series, closed.span.end, recents), closed.span.verdict
+    if verdict is None:
+        raise ValueError(f"a window of {key} was compared with nothing")
+    # Before it has evidence of its own, what the sequential test points at is ordinary traffic.
+    believed = series.evidence() > 1
+    examples = (believed and found.examples) or closed.sketch.examples()
+    return replace(
+        found,
+        test=verdict.test,
+        p=verdict.p,
+        effect=verdict.effect,
+        severity=verdict.severity,
+        told=verdict.told,
+        since=found.since if believed else closed.span.begin,
         examples=examples,
         questions=recents.questions(key.tenant, examples),
     )

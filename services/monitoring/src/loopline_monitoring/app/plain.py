@@ -35,7 +35,7 @@ class Form(Generic[T]):
 
 
 ALARM: Form[Alarm] = Form(Alarm)
-SPAN: Form[Span | None] = Form(Span | None)
+SPAN: Form[Span] = Form(Span)
 VERSIONS: Form[list[Version]] = Form(list[Version])
 INTENTIONS: Form[list[Intention]] = Form(list[Intention])
 COMPARISON: Form[Comparison] = Form(Comparison)

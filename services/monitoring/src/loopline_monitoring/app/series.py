@@ -1,14 +1,18 @@
 """One series of values: the windows that are open, what was agreed as normal, and the test that looks at every value."""
 
-from collections import deque
+import math
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgpack
+import numpy as np
+from numpy.typing import NDArray
 
 from loopline_monitoring.app.plain import SPAN
 from loopline_monitoring.detection.effects import Severity
-from loopline_monitoring.detection.kinds import Kind, Value
+from loopline_monitoring.detection.kinds import Flaw, Kind, Value, clean
+from loopline_monitoring.detection.numbers import Ruler
 from loopline_monitoring.detection.promise import Promise
 from loopline_monitoring.detection.sequential import Sequential
 from loopline_monitoring.detection.sketch import Sketch
@@ -20,6 +24,8 @@ SHOWN = 40
 CALM_P = 0.01
 # A window is taken to last at least so long, or a burst could spend the whole budget.
 SHORTEST_S = 1.0
+# Evidence is held at so many times what is an alarm.
+CEILING = 100.0
 
 
 @dataclass(slots=True)
@@ -79,6 +85,35 @@ class Open:
     after_gap: bool = False
 
 
+class Trace:
+    """(end, mean or share of the commonest name; None: a gap) of the last closed windows, in few bytes."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = array("d")
+
+    def append(self, end: float, shown: float | None) -> None:
+        """One more; the oldest goes."""
+        self._held.extend((end, math.nan if shown is None else shown))
+        del self._held[: -2 * SHOWN]
+
+    def __iter__(self) -> Iterator[tuple[float, float | None]]:
+        for end, shown in zip(self._held[::2], self._held[1::2], strict=True):
+            yield end, None if math.isnan(shown) else shown
+
+    def to_bytes(self) -> bytes:
+        """All of it."""
+        return self._held.tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Trace":
+        """Back."""
+        made = cls()
+        made._held = array("d", data)
+        return made
+
+
 @dataclass(slots=True)
 class Series:
     """All of one key."""
@@ -93,44 +128,70 @@ class Series:
     sequential: Sequential | None = None
     # By the time a window begins (windows by time), or one at 0 (by count).
     windows: dict[float, Open] = field(default_factory=dict)
-    last: Span | None = None
-    # (end, mean or missing share; None: a gap) of the last closed windows.
-    recent: deque[tuple[float, float | None]] = field(default_factory=lambda: deque(maxlen=SHOWN))
+    # The last closed window, packed: nobody looks at most of them.
+    closed: bytes = b""
+    ended: float = 0.0
+    recent: Trace = field(default_factory=lambda: Trace())
     moved: bool = False
     calm: int = 0
-    # An empty sketch made like the last window's, so that windows merge without loss.
-    like: Sketch | None = None
+    # The last window's ruler, so that windows merge without loss.
+    ruler: Ruler | None = None
 
     def add(
         self, value: Value, at: float, told_at: float, about: str, frame: Frame, promise: Promise, keys: int
     ) -> Iterator[Closed]:
-        """One more value; the windows it closes. `keys`: how many series share the promise."""
+        """One more value; the windows that were over before it. `keys`: how many series share the promise. `settled` comes next."""
         self.seen += 1
-        if at - self.last_at > frame.gap_s and self.last_at:
+        gap = self.gap(at, frame)
+        if gap:
             yield from self.finish(promise, keys)
-            self.recent.append((at, None))
-            gap = True
-        else:
-            gap = False
+            self.recent.append(at, None)
         if frame.by == "time":
             yield from self.pass_time(told_at, frame, promise, keys)
         window = self._window(at, told_at, frame, gap)
         if window is None:
             self.late += 1
             return
+        held = clean(self.kind, value, window.rows.width)
         before = window.count
-        window.add(value, at, about)
+        window.hold(held, at, about)
         self.missing += window.count == before
         self.last_at = max(self.last_at, at)
-        if frame.by == "count" and _seen(window) >= frame.size:
-            yield self._close(0.0, promise, keys)
         if self.collecting is not None:
-            self.collecting.sketch.add(value, at, about)
-            if _seen(self.collecting.sketch) >= self.collecting.wanted:
-                yield from self.finish(promise, keys)
-                self.agree(self.collecting.name, self.collecting.sketch, at, self.collecting.because)
+            self.collecting.sketch.hold(held, at, about)
         elif self.sequential is not None:
-            self.sequential.add(value, max(at, self.last_at), about, ceiling=100 / promise.level_sequential(keys))
+            self.sequential.hold(held, self.last_at, about, CEILING / promise.level_sequential(keys))
+
+    def settled(self, at: float, frame: Frame, promise: Promise, keys: int) -> Iterator[Closed]:
+        """After a value, or several that fill a window at most: the window by count that is full; a baseline that is collected is agreed."""
+        if frame.by == "count" and self.windows and self.room(frame) <= 0:
+            yield self._close(0.0, promise, keys)
+        if self.collecting is not None and self.collecting.sketch.seen >= self.collecting.wanted:
+            yield from self.finish(promise, keys)
+            self.agree(self.collecting.name, self.collecting.sketch, at, self.collecting.because)
+
+    def gap(self, at: float, frame: Frame) -> bool:
+        """Whether a silence ends at this time."""
+        return at - self.last_at > frame.gap_s and self.last_at > 0
+
+    def steady(self, frame: Frame) -> bool:
+        """Whether all that a value can do here is to be bet on and to fill a window by count."""
+        test = self.sequential
+        counted = frame.by == "count" and self.kind is not Kind.VECTOR and self.collecting is None
+        return counted and not self.moved and test is not None and test.enough and test.seen > 0
+
+    def room(self, frame: Frame) -> int:
+        """How many more values close the window by count."""
+        return math.ceil(frame.size) - (self.windows[0.0].sketch.seen if self.windows else 0)
+
+    def extend(
+        self, values: NDArray[np.float32] | list[str], ats: list[float], abouts: list[str], frame: Frame
+    ) -> None:
+        """Values of a steady series that were bet on, and at most fill its window."""
+        if ats and (window := self._window(ats[0], ats[0], frame, gap=False)) is not None:
+            window.extend(values, ats, abouts)
+            self.seen += len(ats)
+            self.last_at = max(self.last_at, *ats)
 
     def pass_time(self, now: float, frame: Frame, promise: Promise, keys: int) -> Iterator[Closed]:
         """Windows by time whose time is over; by count: the one in which nothing came for as long as a gap."""
@@ -149,7 +210,7 @@ class Series:
     def agree(self, name: str, sketch: Sketch, at: float, because: str = "") -> None:
         """These values are the baseline from now on."""
         version = self.baseline.version if self.baseline else 0
-        self.baseline = Agreed(name, version + 1, sketch.count, at, sketch, because)
+        self.baseline = Agreed(name, version + 1, sketch.count, at, sketch.seal(), because)
         self.collecting, self.moved, self.calm = None, False, 0
         self.sequential = Sequential.against(sketch)
 
@@ -157,6 +218,11 @@ class Series:
         """Closes all windows, whatever is in them."""
         for begin in sorted(self.windows):
             yield self._close(begin, promise, keys)
+
+    @property
+    def last(self) -> Span | None:
+        """The last closed window."""
+        return SPAN.unpack(self.closed) if self.closed else None
 
     def evidence(self) -> float:
         """Of the sequential test, in weeks; 0 without one."""
@@ -167,22 +233,23 @@ class Series:
         if begin not in self.windows:
             if frame.by == "time" and told_at >= begin + frame.size + frame.lateness_s:
                 return None
-            self.windows[begin] = Open(Sketch.empty(self.kind, like=self.like), gap)
+            self.windows[begin] = Open(Sketch.empty(self.kind, self.ruler), gap)
         return self.windows[begin].sketch
 
     def _close(self, begin: float, promise: Promise, keys: int) -> Closed:
         window = self.windows.pop(begin)
         sketch = window.sketch
-        self.like = Sketch.empty(self.kind, like=sketch)
+        self.ruler = sketch.ruler
         verdict: Verdict | None = None
         if self.baseline is not None and self.collecting is None:
-            verdict = compare(self.baseline.sketch, sketch)
+            verdict = compare(self.baseline.sketch, sketch, self.sequential.bins if self.sequential else None)
         # A window may cost as much of the promise as it lasts.
-        since = self.last.end if self.last and not window.after_gap else sketch.first
+        since = self.ended if self.closed and not window.after_gap else sketch.first
         lasted = max(SHORTEST_S, sketch.last - min(since, sketch.first))
-        self.last = Span(sketch.first, sketch.last, sketch.summary(), verdict, window.after_gap)
-        self.recent.append((sketch.last, _shown(sketch)))
-        closed = Closed(self.last, sketch, promise.level_window(keys, WEEK_S / lasted))
+        span = Span(sketch.first, sketch.last, sketch.summary(), verdict, window.after_gap)
+        self.closed, self.ended = SPAN.pack(span), span.end
+        self.recent.append(sketch.last, _shown(sketch))
+        closed = Closed(span, sketch, promise.level_window(keys, WEEK_S / lasted))
         if closed.alarming:
             self.calm = 0
         elif closed.calm:
@@ -195,35 +262,38 @@ class Series:
         windows = [[begin, one.sketch.to_bytes(), one.after_gap] for begin, one in self.windows.items()]
         sequential = self.sequential.to_bytes() if self.sequential else None
         collecting = self.collecting.to_bytes() if self.collecting else None
-        like = self.like.to_bytes() if self.like else None
         packed: bytes = msgpack.packb(
-            [1, counts, windows, sequential, collecting, SPAN.plain(self.last), list(self.recent), like]
+            [2, counts, windows, sequential, collecting, self.closed, self.ended, self.recent.to_bytes(), self.ruler]
         )
         return packed
 
     @classmethod
     def from_bytes(cls, data: bytes, baseline: bytes | None) -> "Series":
         """Back, to the last digit."""
-        _, counts, windows, sequential, collecting, last, recent, like = msgpack.unpackb(data)
+        _, counts, windows, sequential, collecting, closed, ended, recent, ruler = msgpack.unpackb(data)
         kind, seen, missing, late, last_at, moved, calm = counts
         made = cls(Kind(kind), seen, missing, late, last_at, moved=moved, calm=calm)
         made.windows = {begin: Open(Sketch.from_bytes(sketch), gap) for begin, sketch, gap in windows}
         made.sequential = Sequential.from_bytes(sequential) if sequential else None
         made.collecting = Agreed.from_bytes(collecting) if collecting else None
         made.baseline = Agreed.from_bytes(baseline) if baseline else None
-        made.like = Sketch.from_bytes(like) if like else None
-        made.last = SPAN.of_plain(last)
-        made.recent.extend((end, mean) for end, mean in recent)
+        made.ruler = None if ruler is None else (ruler[0], ruler[1])
+        made.closed, made.ended = closed, ended
+        made.recent = Trace.from_bytes(recent)
         return made
-
-
-def _seen(sketch: Sketch) -> int:
-    return sketch.count + sketch.missing + sketch.odd
 
 
 def _shown(sketch: Sketch) -> float:
     """What a line of small bars shows of a window: the mean, or the share of the commonest name."""
     if sketch.kind is Kind.NUMERIC:
-        return sketch.mean
+        return sketch.numbers.mean
     top = sketch.summary().top
     return top[0][1] if top else 0.0
+
+
+def kind_of(value: Value) -> Kind | None:
+    """What a series of such values is; None while there is none."""
+    for kind in (Kind.NUMERIC, Kind.VECTOR, Kind.CATEGORICAL):
+        if not isinstance(clean(kind, value), Flaw):
+            return kind
+    return None

@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from loopline_monitoring.app.alarms import Alarms, Finding
 from loopline_monitoring.app.derived import Derived
-from loopline_monitoring.app.diagnosis import causes, drifting, short
+from loopline_monitoring.app.diagnosis import causes, drifting, over, short
 from loopline_monitoring.app.golden import Golden
+from loopline_monitoring.app.grouping import Row, Watched
 from loopline_monitoring.app.limits import Limits
 from loopline_monitoring.app.plain import ALARM, COMPARISON
 from loopline_monitoring.app.recents import Recents
-from loopline_monitoring.app.series import Closed, Series
+from loopline_monitoring.app.series import Closed, Series, kind_of
 from loopline_monitoring.app.tidying import tidied
 from loopline_monitoring.app.versions import Versions
 from loopline_monitoring.detection.causes import REACHES
-from loopline_monitoring.detection.kinds import Flaw, Kind, Value, clean
+from loopline_monitoring.detection.kinds import Value
 from loopline_monitoring.detection.promise import Promise
 from loopline_monitoring.detection.sketch import Sketch
 from loopline_monitoring.detection.windows import compare
@@ -28,7 +29,7 @@ from loopline_monitoring.model import (
     Policy,
     Version,
 )
-from loopline_monitoring.ports import Row
+from loopline_monitoring.ports import Row as Window
 
 Records = dict[tuple[str, str], bytes | None]
 # Groups of one tenant and collection beyond so many are not watched on their own.
@@ -42,7 +43,8 @@ class Watching:
     def __init__(self, policy: Policy | None = None) -> None:
         self.policy = policy or Policy()
         self.promise = Promise(self.policy.false_alarms_per_week)
-        self.signals: dict[Key, Series] = {}
+        self._signals: dict[Key, Series] = {}
+        self._rows: dict[tuple[str, str, str], Row] = {}
         self.alarms = Alarms()
         self.versions = Versions()
         self.comparisons: dict[Key, Comparison] = {}
@@ -60,7 +62,7 @@ class Watching:
         self._changed: set[Key] = set()
         self._rebased: set[Key] = set()
         self._versioned = False
-        self._rows: list[Row] = []
+        self._windows: list[Window] = []
         self._compared: list[Comparison] = []
 
     def observe(self, observed: Observed) -> Iterator[Change]:
@@ -76,9 +78,13 @@ class Watching:
             return
         completed = self._derived.completed(observed)
         for part in self._parts(completed):
-            for signal, value in completed.values.items():
-                if signal not in self.policy.ignored:
-                    yield from self._add(Key(completed.tenant, completed.collection, part, signal), value, completed)
+            yield from self._tell(completed, part)
+
+    @property
+    def signals(self) -> Mapping[Key, Series]:
+        """All series, with all that they were told."""
+        self._flush()
+        return self._signals
 
     @property
     def tested(self) -> int:
@@ -122,11 +128,12 @@ class Watching:
             yield from self._rebase(version)
         self._versioned = True
 
-    def kept(self) -> tuple[Records, list[Row]]:
+    def kept(self) -> tuple[Records, list[Window]]:
         """Records and closed windows to be kept since this was asked last."""
-        records: Records = {("series", key.id): self.signals[key].to_bytes() for key in sorted(self._changed)}
+        self._flush()
+        records: Records = {("series", key.id): self._signals[key].to_bytes() for key in sorted(self._changed)}
         for key in sorted(self._rebased):
-            baseline = self.signals[key].baseline
+            baseline = self._signals[key].baseline
             records["baseline", key.id] = baseline.to_bytes() if baseline else None
         for alarm_id, alarm in self.alarms.changed():
             records["alarm", alarm_id] = ALARM.pack(alarm) if alarm else None
@@ -137,8 +144,9 @@ class Watching:
         records |= self.golden.changes()
         if self._versioned:
             records["versions", ""] = self.versions.to_bytes()
-        rows, self._rows = self._rows, []
-        self._changed, self._rebased, self._versioned, self._compared = set(), set(), False, []
+        rows, self._windows = self._windows, []
+        self._changed.clear()
+        self._rebased, self._versioned, self._compared = set(), False, []
         return records, rows
 
     def restore(self, records: Mapping[tuple[str, str], bytes | None]) -> None:
@@ -150,7 +158,10 @@ class Watching:
             match kind:
                 case "series":
                     key = Key.of(identity)
-                    self.signals[key] = Series.from_bytes(data, records.get(("baseline", identity)))
+                    series = Series.from_bytes(data, records.get(("baseline", identity)))
+                    self._signals[key] = series
+                    row = self._rows.setdefault((key.tenant, key.collection, key.slice), Row(self._changed))
+                    row.watched[key.signal] = Watched(key, series, self._frame(key))
                     self._slices.setdefault((key.tenant, key.collection), set()).add(key.slice)
                 case "alarm":
                     alarms.append(ALARM.unpack(data))
@@ -182,65 +193,87 @@ class Watching:
                 known.add(name)
         return ["", *(name for name in wanted if name in known)]
 
-    def _add(self, key: Key, value: Value, observed: Observed) -> Iterator[Change]:
-        series = self.signals.get(key)
-        if series is None:
-            kind = _kind_of(value)
+    def _tell(self, observed: Observed, part: str) -> Iterator[Change]:
+        """What one fact tells of one group of its tenant and collection: first all values are told, then all series are looked at."""
+        row = self._rows.setdefault((observed.tenant, observed.collection, part), Row(self._changed))
+        values = {signal: value for signal, value in observed.values.items() if signal not in self.policy.ignored}
+        group, due = row.grouped(tuple(values)), None
+        if group is not None:
+            due = group.take(values, observed.at, observed.about, self._limit)
+        if group is not None and due is None:
+            row.dissolve(group)
+            group = None
+        for signal, value in values.items():
+            if group is None or signal not in group.places:
+                yield from self._add(row, part, signal, value, observed)
+        for signal in values if group is None or due else (one for one in values if one not in group.places):
+            if (watched := row.watched.get(signal)) and (watched.group is None or signal in (due or ())):
+                yield from self._looked_at(watched, observed.at)
+                if watched.group is not None:
+                    watched.group.closed(signal)
+        if group is not None and due and not group.steady:
+            row.dissolve(group)
+
+    def _add(self, row: Row, part: str, signal: str, value: Value, observed: Observed) -> Iterator[Change]:
+        watched = row.watched.get(signal)
+        if watched is None:
+            kind = kind_of(value)
             if kind is None:
                 return
-            series = self.signals[key] = Series(kind)
-            if wanted := self.policy.learning(key.signal):
-                series.collect("first", wanted, observed.at)
-        before = series.baseline
-        self._changed.add(key)
+            key = Key(observed.tenant, observed.collection, part, signal)
+            watched = row.watched[signal] = Watched(key, Series(kind), self._frame(key))
+            self._signals[key] = watched.series
+            if wanted := self.policy.learning(signal):
+                watched.series.collect("first", wanted, observed.at)
+        elif watched.group is not None:
+            row.dissolve(watched.group)
+        series, frame = watched.series, watched.frame
+        self._changed.add(watched.key)
         for closed in series.add(
-            value, observed.at, observed.told_at, observed.about, self._frame(key), self.promise, self._tested
+            value, observed.at, observed.told_at, observed.about, frame, self.promise, self._tested
         ):
+            yield from self._closed(watched.key, series, closed)
+
+    def _looked_at(self, watched: Watched, at: float) -> Iterator[Change]:
+        """A series that was told something."""
+        key, series = watched.key, watched.series
+        before = series.baseline
+        for closed in series.settled(at, watched.frame, self.promise, self._tested):
             yield from self._closed(key, series, closed)
         if series.baseline is not before:
-            self._compare(key, before.sketch if before else None, observed.at)
-            yield from self._agreed(key, observed.at)
-        elif not series.moved and series.evidence() >= 1 / self.promise.level_sequential(self._tested):
+            self._compare(key, before.sketch if before else None, at)
+            yield from self._agreed(key, at)
+        elif not series.moved and series.evidence() >= self._limit:
             series.moved, series.calm = True, 0
-            yield from self._found(drifting(key, series, observed.at, self.recents))
+            yield from self._found(drifting(key, series, at, self.recents))
+
+    def _flush(self) -> None:
+        """What waits in groups is given to its series."""
+        for row in self._rows.values():
+            for group in row.groups.values():
+                group.flush()
+
+    @property
+    def _limit(self) -> float:
+        """Evidence that is an alarm, in weeks."""
+        return 1 / self.promise.level_sequential(self._tested)
 
     def _frame(self, key: Key) -> Frame:
         return self._frames.get(key.signal, self._frame_of_most)
 
     def _closed(self, key: Key, series: Series, closed: Closed) -> Iterator[Change]:
         """A window is over: it is kept, tested, held to its limits, and may end an alarm."""
-        self._rows.append(Row(key, closed.span, closed.sketch.to_bytes()))
+        self._windows.append(Window(key, closed.span, closed.sketch.to_bytes()))
         for threshold, crossed in self.limits.crossed(key, closed, self.policy.calm_windows):
             if crossed is None:
                 yield from self.alarms.calm(key, threshold, closed.span.end)
             else:
                 yield from self._found(crossed)
-        verdict = closed.span.verdict
-        if verdict is None:
+        if closed.span.verdict is None:
             return
         if closed.alarming:
             series.moved = True
-            finding = drifting(key, series, closed.span.end, self.recents)
-            # Before it has evidence of its own, what the sequential test points at is ordinary traffic.
-            believed = series.evidence() > 1
-            examples = (believed and finding.examples) or closed.sketch.examples()
-            yield from self._found(
-                Finding(
-                    key,
-                    "",
-                    verdict.test,
-                    verdict.p,
-                    verdict.effect,
-                    verdict.severity,
-                    verdict.told,
-                    finding.since if believed else closed.span.begin,
-                    closed.span.end,
-                    finding.baseline,
-                    finding.baseline_version,
-                    examples,
-                    self.recents.questions(key.tenant, examples),
-                )
-            )
+            yield from self._found(over(key, series, closed, self.recents))
         elif series.moved and series.calm >= self.policy.calm_windows and self._quiet(series):
             series.moved = False
             if series.sequential is not None:
@@ -251,14 +284,14 @@ class Watching:
         return series.sequential is None or series.sequential.quiet(self.promise.level_sequential(self._tested))
 
     def _found(self, finding: Finding) -> Iterator[Change]:
-        yield from self.alarms.found(finding, causes(finding, self.signals, self.versions))
+        yield from self.alarms.found(finding, causes(finding, self._signals, self.versions))
 
     def _rebase(self, version: Version) -> Iterator[Change]:
         """A change that was meant: what it can move is agreed anew."""
         families = REACHES.get(version.what)
         if families is None or "canary" in families:
             self.golden.forget(version.tenant, version.collection)
-        for key in sorted(self.signals):
+        for key in sorted(self._signals):
             ours = key.tenant == version.tenant and version.collection in ("", key.collection)
             if ours and (families is None or key.signal.partition(".")[0] in families):
                 name = f"after {version.what} {short(version.value)}"
@@ -267,7 +300,7 @@ class Watching:
 
     def _collect(self, key: Key, name: str, wanted: int, at: float, because: str) -> Iterator[Change]:
         yield from self._finish(key)
-        series = self.signals[key]
+        series = self._signals[key]
         series.collect(name, wanted, at, because)
         series.moved, series.calm = False, 0
         self._changed.add(key)
@@ -275,12 +308,14 @@ class Watching:
 
     def _finish(self, key: Key) -> Iterator[Change]:
         """What is in open windows belongs to what was."""
-        series = self.signals[key]
+        series, row = self._signals[key], self._rows[key.tenant, key.collection, key.slice]
+        if group := row.watched[key.signal].group:
+            row.dissolve(group)
         for closed in series.finish(self.promise, self._tested):
             yield from self._closed(key, series, closed)
 
     def _agreed(self, key: Key, at: float) -> Iterator[Change]:
-        series = self.signals[key]
+        series = self._signals[key]
         self._changed.add(key)
         self._rebased.add(key)
         self._count()
@@ -291,7 +326,7 @@ class Watching:
 
     def _compare(self, key: Key, before: Sketch | None, at: float) -> None:
         """The before and after of a change that was meant."""
-        baseline = self.signals[key].baseline
+        baseline = self._signals[key].baseline
         if before is None or baseline is None or not baseline.because:
             return
         what, _, value = baseline.because.partition("=")
@@ -303,7 +338,7 @@ class Watching:
             self._compared.append(made)
 
     def _count(self) -> None:
-        self._tested = sum(series.sequential is not None for series in self.signals.values())
+        self._tested = sum(series.sequential is not None for series in self._signals.values())
 
 
 def matching(signals: Iterable[Key], tenant: str, collection: str = "", signal: str = "") -> Sequence[Key]:
@@ -313,11 +348,3 @@ def matching(signals: Iterable[Key], tenant: str, collection: str = "", signal: 
         for key in signals
         if key.tenant == tenant and collection in ("", key.collection) and signal in ("", key.signal)
     )
-
-
-def _kind_of(value: Value) -> Kind | None:
-    """What a series of such values is; None while there is none."""
-    for kind in (Kind.NUMERIC, Kind.VECTOR, Kind.CATEGORICAL):
-        if not isinstance(clean(kind, value), Flaw):
-            return kind
-    return None

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopline_monitoring.detection.frequent import group
-from loopline_monitoring.detection.kinds import Flaw, Kind, Value, clean
-from loopline_monitoring.detection.sketch import Sketch, single
+from loopline_monitoring.detection.kinds import Flaw, Held, Kind, Value, clean
+from loopline_monitoring.detection.sketch import Sketch
 from loopline_monitoring.detection.topics import RINGS, Topics
 
 _CUTS: Final = 14
@@ -63,14 +63,24 @@ class Bins:
 
     def place(self, value: Value) -> int:
         """The bin of any value whatever."""
-        held = clean(self.kind, value, self.topics.width if self.topics else 0)
+        return self.seat(clean(self.kind, value, self.width))
+
+    @property
+    def width(self) -> int:
+        """Of vectors; 0 when there was none."""
+        return self.topics.width if self.topics else 0
+
+    def seat(self, held: Held) -> int:
+        """The bin of a value as its kind holds it."""
         if isinstance(held, float):
-            return bisect_right(self.edges, single(held))
+            return bisect_right(self.edges, held)
         if isinstance(held, Flaw):
             return self.values + (held is Flaw.ODD)
         if isinstance(held, str):
             return self.names.get(held, self.values - 1) if self.names else group(held)
-        return self.topics.seat(held) if self.topics else 0
+        if self.topics is None:
+            return 0
+        return self.topics.seat(held) if held.width == self.topics.width else self.values + 1
 
     def name(self, place: int) -> str:
         """A bin in words."""
@@ -115,18 +125,17 @@ def _cut(baseline: Sketch) -> tuple[list[float], list[float]]:
     sample: NDArray[np.float64] = np.sort(baseline.sample())
     if not sample.size:
         return [0.0, float(np.nextafter(np.float32(0.0), np.float32(1.0)))], [0.0, 0.0, 0.0]
-    if baseline.two_valued:
-        ones = baseline.count * (baseline.mean - baseline.low) / (baseline.high - baseline.low)
-        middle = (baseline.low + baseline.high) / 2
-        edges = [baseline.low, middle, float(np.nextafter(np.float32(baseline.high), np.float32(np.inf)))]
-        return edges, [0.0, baseline.count - ones, ones, 0.0]
+    low, high = baseline.numbers.low, baseline.numbers.high
+    above = float(np.nextafter(np.float32(high), np.float32(np.inf)))
+    if baseline.numbers.two_valued:
+        ones = baseline.count * (baseline.numbers.mean - low) / (high - low)
+        return [low, (low + high) / 2, above], [0.0, baseline.count - ones, ones, 0.0]
     distinct = np.unique(sample)
     if distinct.size <= _CUTS:
         inner = (distinct[1:] + distinct[:-1]) / 2
     else:
         inner = np.unique(np.quantile(sample, np.arange(1, _CUTS) / _CUTS, method="inverted_cdf"))
-    above = float(np.nextafter(np.float32(baseline.high), np.float32(np.inf)))
-    inside = inner[(inner > baseline.low) & (inner < above)]
-    edges = [baseline.low, *inside.tolist(), above]
+    inside = inner[(inner > low) & (inner < above)]
+    edges = [low, *inside.tolist(), above]
     counted = np.bincount(np.searchsorted(edges, sample, side="right"), minlength=len(edges) + 1).astype(float)
     return edges, (counted * (baseline.count / sample.size)).tolist()

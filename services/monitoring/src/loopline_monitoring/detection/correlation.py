@@ -8,6 +8,7 @@ followed, and the one that hangs together most counts: a burst of large values s
 """
 
 from array import array
+from collections.abc import Iterable
 from typing import Any, Final
 
 # The shortest blocks.
@@ -16,46 +17,49 @@ BASE: Final = 8
 LEVELS: Final = 18
 # A variance from fewer blocks says too little.
 FEWEST_BLOCKS: Final = 12
-Features = tuple[float, float, float]
-
-
+_FEATURES: Final = 3
 # What is kept of each block length: blocks, sums and sums of squares of their means, whether one waits for its other half, and that one.
 _STRIDE: Final = 11
-_ZERO: Final = (0.0, 0.0, 0.0)
 
 
 class Blocks:
     """Means of three features over blocks of every length."""
 
-    __slots__ = ("count", "levels", "part", "parted", "squares", "sums")
+    __slots__ = ("_sealed", "count", "levels", "parted", "totals")
 
     def __init__(self) -> None:
         self.count = 0
-        self.sums: Features = _ZERO
-        self.squares: Features = _ZERO
-        # The block of 8 under construction: its sums, its length.
-        self.part: Features = _ZERO
+        # Of each feature: sums, sums of squares, and the sums of the block of 8 under construction, whose length is `parted`.
+        self.totals = array("d", bytes(8 * 3 * _FEATURES))
         self.parted = 0
         self.levels = array("d")
+        self._sealed = 0.0
 
     def add(self, first: float, second: float, third: float) -> None:
         """The features of one more value."""
-        a, b, c = self.sums
-        self.sums = (a + first, b + second, c + third)
-        a, b, c = self.squares
-        self.squares = (a + first * first, b + second * second, c + third * third)
-        a, b, c = self.part
-        self.part = (a + first, b + second, c + third)
-        self.count += 1
-        self.parted += 1
-        if self.parted >= BASE:
-            self._close()
+        self.extend(((first, second, third),))
 
-    def _close(self) -> None:
-        a, b, c = self.part
-        length = self.parted
-        self.part, self.parted = _ZERO, 0
-        self._push(a / length, b / length, c / length, 0)
+    def extend(self, features: Iterable[tuple[float, float, float]]) -> None:
+        """The features of values that follow each other."""
+        a, b, c, aa, bb, cc, x, y, z = self.totals
+        parted, before = self.parted, self.parted
+        for first, second, third in features:
+            a += first
+            b += second
+            c += third
+            aa += first * first
+            bb += second * second
+            cc += third * third
+            x += first
+            y += second
+            z += third
+            parted += 1
+            if parted % BASE == 0:
+                self._push(x / BASE, y / BASE, z / BASE, 0)
+                x = y = z = 0.0
+        self.count += parted - before
+        self.parted = parted % BASE
+        self.totals = array("d", (a, b, c, aa, bb, cc, x, y, z))
 
     def _push(self, x: float, y: float, z: float, level: int) -> None:
         held = self.levels
@@ -81,7 +85,7 @@ class Blocks:
         """These, then the later ones; halves that wait in both make one block."""
         made = self.copy()
         made.count += later.count
-        made.sums, made.squares = _plus(made.sums, later.sums), _plus(made.squares, later.squares)
+        made.totals = array("d", (mine + theirs for mine, theirs in zip(self.totals, later.totals, strict=True)))
         held, theirs = made.levels, later.levels
         held.extend((0.0,) * (len(theirs) - len(held)))
         for at in range(0, len(theirs), _STRIDE):
@@ -96,16 +100,19 @@ class Blocks:
                 made._push((held[at + 8] + x) / 2, (held[at + 9] + y) / 2, (held[at + 10] + z) / 2, at // _STRIDE + 1)
             else:
                 held[at + 7], held[at + 8], held[at + 9], held[at + 10] = 1.0, x, y, z
-        made.part, made.parted = _plus(made.part, later.part), made.parted + later.parted
+        made.parted += later.parted
         if made.parted >= BASE:
-            made._close()
+            x, y, z = made.totals[6:]
+            made._push(x / made.parted, y / made.parted, z / made.parted, 0)
+            made.totals[6:], made.parted = array("d", bytes(8 * _FEATURES)), 0
         return made
 
     def shifted(self, by: float) -> "Blocks":
         """The same with the first feature moved."""
         made = self.copy()
-        made.sums, made.squares = _moved(self.count, self.sums, self.squares, by)
-        made.part = (self.part[0] + by * self.parted, *self.part[1:])
+        made.totals[3] += 2 * by * made.totals[0] + self.count * by * by
+        made.totals[0] += self.count * by
+        made.totals[6] += by * self.parted
         held = made.levels
         for at in range(0, len(held), _STRIDE):
             held[at + 4] += 2 * by * held[at + 1] + held[at] * by * by
@@ -116,7 +123,7 @@ class Blocks:
     def first_alone(self) -> "Blocks":
         """The same without the second and third feature, which were measured by different rulers."""
         made = self.copy()
-        made.sums, made.squares, made.part = ((part[0], 0.0, 0.0) for part in (self.sums, self.squares, self.part))
+        made.totals = array("d", (made.totals[0], 0.0, 0.0, made.totals[3], 0.0, 0.0, made.totals[6], 0.0, 0.0))
         for at in range(0, len(made.levels), _STRIDE):
             for place in (2, 3, 5, 6, 9, 10):
                 made.levels[at + place] = 0.0
@@ -128,11 +135,14 @@ class Blocks:
 
     def inflation(self) -> float:
         """tau: by how much values hanging together inflate the variance of a mean; at least 1."""
+        if self._sealed:
+            return self._sealed
         most = 1.0
         held = self.levels
         for feature in range(3):
-            single = _variance(self.count, self.sums[feature], self.squares[feature])
-            if single <= 1e-12 * (1 + self.squares[feature] / max(1, self.count)):
+            total, square = self.totals[feature], self.totals[_FEATURES + feature]
+            single = _variance(self.count, total, square)
+            if single <= 1e-12 * (1 + square / max(1, self.count)):
                 continue
             for at in range(0, len(held), _STRIDE):
                 blocks = held[at]
@@ -144,27 +154,25 @@ class Blocks:
                 most = max(most, ratio / (1 + 1.5 * (2 / (blocks - 1)) ** 0.5))
         return most
 
+    def sealed(self) -> "Blocks":
+        """What is left when nothing is added any more: tau, in few bytes."""
+        made = Blocks()
+        made.count, made._sealed = self.count, self.inflation()
+        return made
+
     def to_plain(self) -> list[Any]:
         """For a message."""
-        return [self.count, self.sums, self.squares, self.part, self.parted, self.levels.tobytes()]
+        totals = self.totals.tolist()
+        return [self.count, totals[:3], totals[3:6], totals[6:], self.parted, self.levels.tobytes(), self._sealed]
 
     @classmethod
     def from_plain(cls, plain: list[Any]) -> "Blocks":
         """What `to_plain` gave."""
         made = cls()
-        made.count, sums, squares, part, made.parted, levels = plain
-        made.sums, made.squares, made.part = tuple(sums), tuple(squares), tuple(part)
+        made.count, sums, squares, part, made.parted, levels, made._sealed = plain
+        made.totals = array("d", (*sums, *squares, *part))
         made.levels = array("d", levels)
         return made
-
-
-def _plus(one: Features, other: Features) -> Features:
-    return (one[0] + other[0], one[1] + other[1], one[2] + other[2])
-
-
-def _moved(count: int, sums: Features, squares: Features, by: float) -> tuple[Features, Features]:
-    total = sums[0]
-    return (total + count * by, *sums[1:]), (squares[0] + 2 * by * total + count * by * by, *squares[1:])
 
 
 def _variance(count: float, total: float, square: float) -> float:

@@ -6,15 +6,18 @@ differs. The kernel is Gaussian, its width the median distance.
 """
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from scipy.special import stdtr
 
-from loopline_monitoring.detection.kinds import Vector
+from loopline_monitoring.detection.vectors import Vector
 
 _Numbers = NDArray[np.float64]
+# Of each sample so many tell the median distance well enough.
+_MEASURED: Final = 100
 
 
 def discrepancy(before: Vector, after: Vector, worth_before: float, worth_after: float) -> tuple[float, float]:
@@ -22,7 +25,7 @@ def discrepancy(before: Vector, after: Vector, worth_before: float, worth_after:
 
     Each sample is worth so many independent vectors.
     """
-    width = _median(np.vstack((before[:200], after[:200])))
+    width = _median(np.vstack((before[:_MEASURED], after[:_MEASURED])))
     found = [_half(before, after, width, first) for first in (0, 1)]
     # Each half shows the other where to look: two looks, and the p of both together.
     results = []

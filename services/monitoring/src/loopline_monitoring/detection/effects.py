@@ -55,10 +55,18 @@ def widening(before: _Numbers, after: _Numbers) -> float:
     """The change of spread between the 10 % and 90 % points, in doublings; .8 is a large one as a shift of .8 is."""
     if not before.size or not after.size:
         return 0.0
-    old, new = (float(np.subtract(*np.quantile(part, (0.9, 0.1)))) for part in (before, after))
+    old, new = (quantile(part, 0.9) - quantile(part, 0.1) for part in (before, after))
     if old <= 0.0 or new <= 0.0:
         return 0.0 if old == new else math.copysign(0.5, new - old)
     return max(-LARGEST, min(LARGEST, math.log2(new / old)))
+
+
+def quantile(ordered: _Numbers, share: float) -> float:
+    """The number of a sorted sample, not empty, below which a share of it lies; between two, in proportion, as numpy's does at 50 times the cost."""
+    at = share * (ordered.size - 1)
+    below = int(at)
+    low, high = float(ordered[below]), float(ordered[min(below + 1, ordered.size - 1)])
+    return low + (high - low) * (at - below)
 
 
 def arcsines(before: float, after: float) -> float:

@@ -7,12 +7,14 @@ GROUPS, into which all names are put by their hash.
 
 import zlib
 from array import array
+from functools import lru_cache
 from typing import Any, Final
 
 PLACES: Final = 48
 GROUPS: Final = 24
 
 
+@lru_cache(4096)
 def group(name: str) -> int:
     """Always the same group for a name."""
     return zlib.crc32(name.encode(errors="replace")) % GROUPS

@@ -8,8 +8,9 @@ import math
 import sys
 import zlib
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
-from struct import Struct
+from functools import lru_cache
 from typing import Any, Final
 
 import msgpack
@@ -17,17 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopline_monitoring.detection.correlation import Blocks
+from loopline_monitoring.detection.draws import chosen, draw, replaced
+from loopline_monitoring.detection.effects import quantile
 from loopline_monitoring.detection.frequent import NO_NAMES, Frequent
-from loopline_monitoring.detection.kinds import Flaw, Kind, Value, Vector, clean
-from loopline_monitoring.detection.vectors import NO_ROWS, Rows, directions
+from loopline_monitoring.detection.kinds import Flaw, Held, Kind, Value, clean
+from loopline_monitoring.detection.numbers import SAMPLE, Numbers, Ruler
+from loopline_monitoring.detection.vectors import NO_ROWS, Rows, Turned, Vector
 
-# Numbers sampled; their shares are known to within 3 %.
-SAMPLE: Final = 320
 EXAMPLES: Final = 8
-_RULER: Final = 32
-_LARGEST: Final = float(np.finfo(np.float32).max)
-_SINGLE: Final = Struct("f")
-_ALL: Final = 2**64 - 1
+_NAMES_KEPT: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,138 +46,147 @@ class Summary:
     top: tuple[tuple[str, float], ...]
 
 
-def single(number: float) -> float:
-    """A number at the seven digits the sketches keep, so that equal stays equal."""
-    if not -_LARGEST <= number <= _LARGEST:
-        return _LARGEST if number > 0 else -_LARGEST
-    # Four bytes and back: half the time of numpy's scalar.
-    (held,) = _SINGLE.unpack(_SINGLE.pack(number))
-    return float(held)
-
-
-def draw(number: int) -> int:
-    """An even 64-bit draw that depends on `number` alone (splitmix64)."""
-    mixed = (number * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) & _ALL
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _ALL
-    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _ALL
-    return mixed ^ (mixed >> 31)
+@lru_cache(_NAMES_KEPT)
+def _followed(name: str) -> tuple[float, float]:
+    """Two numbers that a name is followed by."""
+    code = zlib.crc32(name.encode(errors="replace"))
+    return (code & 0xFFFF) / 0xFFFF, (code >> 16) / 0xFFFF
 
 
 class Sketch:
     """One signal over one window, or over a baseline."""
 
     __slots__ = (
+        "_blocks",
+        "_numbers",
         "abouts",
-        "blocks",
         "count",
         "first",
-        "high",
         "kind",
         "last",
         "latest",
-        "low",
-        "mean",
         "missing",
         "names",
-        "numbers",
         "odd",
         "rows",
-        "ruler",
-        "spread",
     )
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self.count = self.missing = self.odd = 0
         self.first = self.last = 0.0
-        # Mean and sum of squared differences from it (Welford).
-        self.mean = self.spread = 0.0
-        # By what large and small numbers are told apart, so that blocks can be compared: centre and variance of the first ones, tails drawn in.
-        self.ruler: tuple[float, float] | None = None
         # The name before this one.
         self.latest = ""
-        self.low, self.high = math.inf, -math.inf
-        self.numbers = array("f")
+        self._blocks = Blocks()
+        self._numbers = Numbers(self._blocks) if kind is Kind.NUMERIC else NO_NUMBERS
         self.names = Frequent() if kind is Kind.CATEGORICAL else NO_NAMES
         self.rows = Rows() if kind is Kind.VECTOR else NO_ROWS
-        self.blocks = Blocks()
         self.abouts: list[str] = []
 
     @classmethod
-    def empty(cls, kind: Kind, like: "Sketch | None" = None) -> "Sketch":
-        """A sketch of nothing yet; `like` the one before it, it merges with that without loss."""
+    def empty(cls, kind: Kind, ruler: Ruler | None = None) -> "Sketch":
+        """A sketch of nothing yet; with the ruler of the one before it, it merges with that without loss."""
         made = cls(kind)
-        made.ruler = like.ruler if like is not None else None
+        if kind is Kind.NUMERIC:
+            made._numbers.ruler = ruler
         return made
 
     def add(self, value: Value, at: float, about: str = "") -> None:
         """One more value; what is none counts as missing or odd."""
-        held = clean(self.kind, value, self.rows.width)
-        seen = self.count + self.missing + self.odd
-        if not seen:
+        self.hold(clean(self.kind, value, self.rows.width), at, about)
+
+    def hold(self, held: Held, at: float, about: str = "") -> None:
+        """One more value as its kind holds it."""
+        if not self.seen:
             self.first = self.last = at
         elif at > self.last:
             self.last = at
         elif at < self.first:
             self.first = at
-        if isinstance(held, Flaw):
-            if held is Flaw.MISSING:
-                self.missing += 1
-            else:
-                self.odd += 1
-            return
-        self.count += 1
-        place = draw(self.count) % self.count
         if isinstance(held, float):
-            self._number(single(held), place)
+            self._numbers.add(held)
+        elif held is Flaw.MISSING:
+            self.missing += 1
+            return
+        elif held is Flaw.ODD or (isinstance(held, Turned) and self.rows.width not in (0, held.width)):
+            self.odd += 1
+            return
         elif isinstance(held, str):
             self.names.add(held)
-            code = zlib.crc32(held.encode(errors="replace"))
-            self.blocks.add((code & 0xFFFF) / 0xFFFF, (code >> 16) / 0xFFFF, float(held == self.latest))
+            first, second = _followed(held)
+            self._blocks.add(first, second, float(held == self.latest))
             self.latest = held
         else:
-            self.rows.put(held, place, about)
-            along = directions(held.size) @ held
-            self.blocks.add(float(along[0]), float(along[1]), float(along[2]))
+            place = replaced(self.count + 1, Rows.PLACES)
+            self.rows.put(held, Rows.PLACES if place is None else place, about)
+            self._blocks.add(*held.along)
+            about = ""
+        self.count += 1
+        self._show(about, self.count)
+
+    def extend(self, values: NDArray[np.float32] | Sequence[str], ats: Sequence[float], abouts: Sequence[str]) -> None:
+        """Numbers, or names, that follow each other, none of them missing or odd."""
+        if not len(ats):
             return
+        lowest, highest = min(ats), max(ats)
+        self.first, self.last = (min(self.first, lowest), max(self.last, highest)) if self.seen else (lowest, highest)
+        if isinstance(values, np.ndarray):
+            self._numbers.extend(values)
+        else:
+            features = []
+            for name in values:
+                self.names.add(name)
+                first, second = _followed(name)
+                features.append((first, second, float(name == self.latest)))
+                self.latest = name
+            self._blocks.extend(features)
+        first = self.count + 1
+        self.count += len(abouts)
+        for number in (
+            range(first, self.count + 1) if len(self.abouts) < EXAMPLES else chosen(first, self.count, EXAMPLES)
+        ):
+            self._show(abouts[number - first], number)
+
+    def _show(self, about: str, number: int) -> None:
+        """The id of the value of this number may become an example."""
         if not about:
             return
         if len(self.abouts) < EXAMPLES:
             self.abouts.append(about)
-        elif place < EXAMPLES:
+        elif (place := replaced(number, EXAMPLES)) is not None:
             self.abouts[place] = about
 
-    def _number(self, number: float, place: int) -> None:
-        if len(self.numbers) < SAMPLE:
-            self.numbers.append(number)
-        elif place < SAMPLE:
-            self.numbers[place] = number
-        before = number - self.mean
-        self.mean += before / self.count
-        self.spread += before * (number - self.mean)
-        if number < self.low:
-            self.low = number
-        if number > self.high:
-            self.high = number
-        if self.ruler is not None:
-            self._follow(number)
-        elif self.count == _RULER:
-            first = [math.asinh(value) for value in self.numbers]
-            centre = sum(first) / _RULER
-            self.ruler = centre, sum((value - centre) ** 2 for value in first) / _RULER
-            for value in self.numbers:
-                self._follow(value)
+    @property
+    def seen(self) -> int:
+        """All values, those too that are none."""
+        return self.count + self.missing + self.odd
 
-    def _follow(self, number: float) -> None:
-        """How much numbers hang together: their size with the tails drawn in, how far out they lie to either side, and to any."""
-        centre, square = self.ruler or (0.0, 0.0)
-        drawn = math.asinh(number) - centre
-        far = float(drawn * drawn > square)
-        self.blocks.add(drawn, far if drawn > 0.0 else -far, far)
+    @property
+    def numbers(self) -> Numbers:
+        """Of a numeric signal."""
+        return self._numbers.settle()
+
+    @property
+    def ruler(self) -> Ruler | None:
+        """For the sketch of what comes next."""
+        return self.numbers.ruler
+
+    @property
+    def blocks(self) -> Blocks:
+        """How much values hang together."""
+        self._numbers.settle()
+        return self._blocks
+
+    def seal(self) -> "Sketch":
+        """Nothing is added to it any more, nor merged."""
+        self._blocks = self.blocks.sealed()
+        if self.kind is Kind.NUMERIC:
+            self._numbers.blocks = self._blocks
+        return self
 
     def sample(self) -> NDArray[np.float64]:
         """The numbers sampled, [n <= 320], in no order that matters."""
-        return np.frombuffer(self.numbers, dtype=np.float32).astype(np.float64)
+        return self.numbers.drawn().astype(np.float64)
 
     def vectors(self) -> tuple[Vector, tuple[str, ...]]:
         """The vectors sampled, [n, width], of length about 1, and the ids they came with."""
@@ -188,16 +196,13 @@ class Sketch:
         """Some of the ids the values came with."""
         return tuple(self.abouts) if self.kind is not Kind.VECTOR else tuple(self.rows.abouts[:EXAMPLES])
 
-    @property
-    def two_valued(self) -> bool:
-        """Whether all numbers are the lowest or the highest, as rates are: then their mean says exactly how often each came."""
-        return self.low < self.high and set(self.numbers) <= {self.low, self.high}
-
     def sampled(self, whole: bool = False) -> float:
         """On how many values what is known of the order, or the subjects, rests; a third of the vectors serves to find centres."""
         if self.kind is Kind.VECTOR:
             return float(len(self.rows) if whole else len(self.rows) * 2 // 3)
-        return float(len(self.numbers) if self.kind is Kind.NUMERIC and not self.two_valued else self.count)
+        if self.kind is Kind.NUMERIC and not self.numbers.two_valued:
+            return float(len(self.numbers.sample))
+        return float(self.count)
 
     def summary(self) -> Summary:
         """The sketch in a few numbers."""
@@ -205,72 +210,91 @@ class Sketch:
         top = tuple((name, seen / total) for name, seen in list(self.names.surely().items())[:10])
         if self.kind is not Kind.NUMERIC or not self.count:
             return Summary(self.count, self.missing, self.odd, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, top)
-        p05, p50, p95 = (float(value) for value in np.quantile(self.sample(), (0.05, 0.5, 0.95)))
-        std = math.sqrt(max(0.0, self.spread) / self.count)
-        return Summary(self.count, self.missing, self.odd, self.mean, std, self.low, self.high, p05, p50, p95, top)
+        ordered = np.sort(self.sample())
+        p05, p50, p95 = (quantile(ordered, share) for share in (0.05, 0.5, 0.95))
+        held = self.numbers
+        std = math.sqrt(max(0.0, held.spread) / self.count)
+        return Summary(self.count, self.missing, self.odd, held.mean, std, held.low, held.high, p05, p50, p95, top)
 
     def merge(self, later: "Sketch") -> "Sketch":
         """Both streams, this one first; neither is changed."""
         made = Sketch(self.kind)
         made.count = self.count + later.count
         made.missing, made.odd = self.missing + later.missing, self.odd + later.odd
-        held = [sketch for sketch in (self, later) if sketch.count + sketch.missing + sketch.odd]
+        held = [sketch for sketch in (self, later) if sketch.seen]
         made.first = min((sketch.first for sketch in held), default=0.0)
         made.last = max((sketch.last for sketch in held), default=0.0)
-        share = later.count / made.count if made.count else 0.0
-        apart = later.mean - self.mean
-        made.mean = self.mean + apart * share
-        made.spread = self.spread + later.spread + apart * apart * self.count * share
-        made.low, made.high = min(self.low, later.low), max(self.high, later.high)
-        mine, theirs = thinned((self.count, len(self.numbers)), (later.count, len(later.numbers)), SAMPLE)
-        made.numbers = array("f", [self.numbers[i] for i in mine] + [later.numbers[i] for i in theirs])
         mine, theirs = thinned((self.count, len(self.abouts)), (later.count, len(later.abouts)), EXAMPLES)
         made.abouts = [self.abouts[i] for i in mine] + [later.abouts[i] for i in theirs]
+        made.latest = later.latest or self.latest
+        if self.kind is Kind.NUMERIC:
+            made._numbers = _joined(self.numbers, later.numbers)
+            made._blocks = made._numbers.blocks
+            return made
+        made._blocks = self._blocks.merged(later._blocks)
         if self.kind is Kind.CATEGORICAL:
             made.names = self.names.merged(later.names)
-        mine, theirs = thinned((self.count, len(self.rows)), (later.count, len(later.rows)), Rows.PLACES)
-        if self.kind is Kind.VECTOR:
-            made.rows = self.rows.joined(mine, later.rows, theirs)
-        made.ruler, made.latest = self.ruler or later.ruler, later.latest or self.latest
-        if self.kind is Kind.NUMERIC and self.ruler is not None and later.ruler is None:
-            made.blocks = self.blocks.merged(Blocks())
-            for number in later.numbers:
-                made._follow(number)
-        elif self.ruler is None or later.ruler is None or self.ruler == later.ruler:
-            made.blocks = self.blocks.merged(later.blocks)
         else:
-            made.blocks = self.blocks.merged(later.blocks.shifted(later.ruler[0] - self.ruler[0])).first_alone()
+            mine, theirs = thinned((self.count, len(self.rows)), (later.count, len(later.rows)), Rows.PLACES)
+            made.rows = self.rows.joined(mine, later.rows, theirs)
         return made
 
     def to_bytes(self) -> bytes:
         """All of it."""
-        plain = [getattr(self, name) for name in _PLAIN]
+        held = self.numbers
+        moments = held.mean, held.spread, held.low, held.high, held.ruler
+        plain = [self.count, self.missing, self.odd, self.first, self.last, *moments, self.latest]
         names = self.names.to_plain() if self.names is not NO_NAMES else None
         rows = self.rows.to_plain() if self.rows is not NO_ROWS else None
-        parts = [self.numbers.tobytes(), names, rows, self.blocks.to_plain()]
+        parts = [held.sample.tobytes(), names, rows, self._blocks.to_plain()]
         packed: bytes = msgpack.packb([1, self.kind.value, plain, *parts, self.abouts])
         return packed
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Sketch":
         """What `to_bytes` gave, to the last digit."""
-        _, kind, plain, numbers, names, rows, blocks, abouts = msgpack.unpackb(data)
+        _, kind, plain, sample, names, rows, blocks, abouts = msgpack.unpackb(data)
         made = cls(Kind(kind))
-        for name, value in zip(_PLAIN, plain, strict=True):
-            setattr(made, name, value)
-        made.numbers = array("f", numbers)
+        made.count, made.missing, made.odd, made.first, made.last, *moments, made.latest = plain
+        made._blocks = Blocks.from_plain(blocks)
+        if made.kind is Kind.NUMERIC:
+            made._numbers = held = Numbers(made._blocks)
+            held.count, held.sample = made.count, array("f", sample)
+            held.mean, held.spread, held.low, held.high, ruler = moments
+            held.ruler = None if ruler is None else (ruler[0], ruler[1])
         if made.kind is Kind.CATEGORICAL:
             made.names = Frequent.from_plain(names)
         if made.kind is Kind.VECTOR:
             made.rows = Rows.from_plain(rows)
-        made.blocks = Blocks.from_plain(blocks)
-        made.ruler = None if made.ruler is None else (made.ruler[0], made.ruler[1])
         # Many signals hold the ids of the same answers: one copy of each serves all.
         made.abouts = [sys.intern(about) for about in abouts]
         return made
 
 
-_PLAIN: Final = ("count", "missing", "odd", "first", "last", "mean", "spread", "low", "high", "ruler", "latest")
+# Of signals that are no numbers; never added to.
+NO_NUMBERS: Final = Numbers(Blocks())
+
+
+def _joined(before: Numbers, after: Numbers) -> Numbers:
+    """Both streams of numbers, with how much they hang together."""
+    if before.ruler is not None and after.ruler is None:
+        made = Numbers(before.blocks.merged(Blocks()))
+    elif before.ruler is None or after.ruler is None or before.ruler == after.ruler:
+        made = Numbers(before.blocks.merged(after.blocks))
+    else:
+        made = Numbers(before.blocks.merged(after.blocks.shifted(after.ruler[0] - before.ruler[0])).first_alone())
+    made.ruler = before.ruler or after.ruler
+    if before.ruler is not None and after.ruler is None:
+        made.follow(after.sample.tolist())
+    made.count = before.count + after.count
+    share = after.count / made.count if made.count else 0.0
+    apart = after.mean - before.mean
+    made.mean = before.mean + apart * share
+    made.spread = before.spread + after.spread + apart * apart * before.count * share
+    made.low, made.high = min(before.low, after.low), max(before.high, after.high)
+    mine, theirs = thinned((before.count, len(before.sample)), (after.count, len(after.sample)), SAMPLE)
+    made.sample = array("f", [before.sample[i] for i in mine] + [after.sample[i] for i in theirs])
+    return made
 
 
 def thinned(mine: tuple[int, int], theirs: tuple[int, int], places: int) -> tuple[list[int], list[int]]:

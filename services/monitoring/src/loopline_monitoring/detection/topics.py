@@ -4,14 +4,13 @@ Centres come from k-means (scipy) over a third of the sampled vectors; what is u
 centres made of themselves than any later one does.
 """
 
+from bisect import bisect_left
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
-from loopline_monitoring.detection.kinds import Vector
-from loopline_monitoring.detection.vectors import WIDTH, narrowed
+from loopline_monitoring.detection.vectors import WIDTH, Turned, Vector
 
 MOST_TOPICS: Final = 6
 # Distances are told apart by fifths of the usual, and what lies outside.
@@ -57,24 +56,23 @@ class Topics:
 
     def _nearest(self, narrow: Vector) -> tuple[int, float]:
         apart = self.centres - narrow
-        squares: NDArray[np.float32] = np.einsum("kw,kw->k", apart, apart)
-        topic = int(squares.argmin())
-        return topic, float(squares[topic]) ** 0.5
+        squares: list[float] = np.einsum("kw,kw->k", apart, apart).tolist()
+        nearest = min(squares)
+        return squares.index(nearest), nearest**0.5
 
     def _ring(self, distance: float) -> int:
-        return sum(distance > edge for edge in self.rings)
+        return bisect_left(self.rings, distance)
 
-    def seat(self, vector: Vector) -> int:
-        """topic * RINGS + ring of a vector as it came, [width]."""
-        topic, distance = self._nearest(narrowed(vector))
+    def seat(self, vector: Turned) -> int:
+        """topic * RINGS + ring."""
+        topic, distance = self._nearest(vector.narrow)
         return topic * RINGS + self._ring(distance)
 
-    def place(self, vector: Vector) -> tuple[str, bool]:
-        """The topic's name, and whether the vector lies outside the known topics; vectors as they come, [width]."""
-        if vector.size != self.width:
+    def place(self, vector: Turned) -> tuple[str, bool]:
+        """The topic's name, and whether the vector lies outside the known topics."""
+        if vector.width != self.width:
             return "unknown", True
-        length = float(np.linalg.norm(vector)) or 1.0
-        topic, distance = self._nearest(narrowed((vector / length).astype(np.float32)))
+        topic, distance = self._nearest(vector.narrow)
         return f"topic {topic + 1}", distance > self.rings[-1]
 
     def to_plain(self) -> list[Any]:

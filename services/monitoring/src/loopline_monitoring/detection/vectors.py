@@ -1,19 +1,22 @@
 """An even sample of vectors in a fixed number of bytes.
 
 Vectors longer than WIDTH are turned by one fixed random matrix into WIDTH numbers, which keeps their distances to within some 12 % (Johnson and
-Lindenstrauss 1984), and held as 16-bit floats.
+Lindenstrauss 1984), and held as bytes.
 """
 
+import math
 import sys
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loopline_monitoring.detection.kinds import Vector
-
+Vector = NDArray[np.float32]
 WIDTH: Final = 64
+# Fixed directions, along which vectors are followed as numbers.
+_FOLLOWED: Final = 3
 
 
 def _steps(width: int) -> float:
@@ -30,17 +33,43 @@ def _matrix(width: int) -> Vector:
 
 
 @cache
-def directions(width: int) -> Vector:
-    """[3, width]: fixed directions, along which vectors are followed as numbers."""
-    drawn = np.random.Generator(np.random.PCG64(width + 1)).standard_normal((3, width))
-    kept: Vector = (drawn / np.sqrt(width)).astype(np.float32)
-    return kept
+def _turning(width: int) -> Vector:
+    """[<= WIDTH + 3, width]: what turns a vector into the numbers kept of it, and those it is followed by."""
+    drawn = np.random.Generator(np.random.PCG64(width + 1)).standard_normal((_FOLLOWED, width))
+    along = (drawn / np.sqrt(width)).astype(np.float32)
+    return np.ascontiguousarray(np.concatenate((_matrix(width).T, along)) if width > WIDTH else along)
 
 
-def narrowed(vector: Vector) -> Vector:
-    """The vector as it is kept, [<= WIDTH]."""
-    # No matrix product: its threads cost more than it is worth for one vector.
-    return vector if vector.size <= WIDTH else np.einsum("i,ij->j", vector, _matrix(vector.size))
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A vector as all look at it: how long it was, the numbers kept of it at length 1, [<= WIDTH], and three it is followed by."""
+
+    width: int
+    narrow: Vector
+    along: tuple[float, float, float]
+
+
+def turned(vector: NDArray[np.floating[Any]]) -> Turned | None:
+    """A vector of any length but none; None for one that points nowhere."""
+    single = vector if vector.dtype == np.float32 else _drawn_in(vector)
+    square = float(single.dot(single))
+    if not math.isfinite(square) or square == 0.0:
+        single = _drawn_in(vector)
+        square = float(single.dot(single))
+    if not math.isfinite(square) or square == 0.0:
+        return None
+    width, length = single.size, np.float32(math.sqrt(square))
+    # No matrix product: its threads cost more than they are worth for one vector.
+    numbers = np.einsum("ij,j->i", _turning(width), single) / length
+    first, second, third = numbers[-_FOLLOWED:].tolist()
+    return Turned(width, numbers[:WIDTH] if width > WIDTH else single / length, (first, second, third))
+
+
+def _drawn_in(vector: NDArray[np.floating[Any]]) -> Vector:
+    """The same direction in numbers that can be squared."""
+    with np.errstate(all="ignore"):
+        single: Vector = (vector / (np.abs(vector).max() or 1.0)).astype(np.float32)
+        return single
 
 
 class Rows:
@@ -58,14 +87,14 @@ class Rows:
     def __len__(self) -> int:
         return len(self.abouts)
 
-    def put(self, vector: Vector, place: int, about: str) -> None:
-        """One more vector, [width]; `place` is an even draw below the number of vectors so far."""
+    def put(self, vector: Turned, place: int, about: str) -> None:
+        """One more vector; `place` is an even draw below the number of vectors so far."""
         held = len(self.abouts)
         if held < self.PLACES:
             place = held
             self.abouts.append(about)
             if held == len(self.rows):
-                self.width = vector.size
+                self.width = vector.width
                 grown = np.zeros((min(self.PLACES, max(16, 2 * held)), min(self.width, WIDTH)), np.int8)
                 if held:
                     grown[:held] = self.rows
@@ -74,7 +103,7 @@ class Rows:
             self.abouts[place] = about
         else:
             return
-        self.rows[place] = np.clip(np.rint(narrowed(vector) * _steps(self.width)), -127, 127)
+        self.rows[place] = np.clip(np.rint(vector.narrow * _steps(self.width)), -127, 127)
 
     def matrix(self) -> Vector:
         """[n, <= WIDTH]."""

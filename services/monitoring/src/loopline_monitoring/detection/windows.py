@@ -53,51 +53,44 @@ class Finding:
     told: str
 
 
-def compare(baseline: Sketch, window: Sketch) -> Verdict:
-    """The window against the baseline."""
-    poor = _too_little(baseline, window)
+def compare(baseline: Sketch, window: Sketch, bins: Bins | None = None) -> Verdict:
+    """The window against the baseline; `bins`: the baseline's, where they are known."""
+    # A short window shows less of how values hang together than the baseline does.
+    inflation = max(baseline.blocks.inflation(), window.blocks.inflation())
+    poor = _too_little(baseline, window, inflation)
     if poor:
         return Verdict("none", 1.0, 0.0, Severity.NONE, False, poor, None)
-    findings = _flaws(baseline, window)
-    if baseline.count and window.count and min(_worth(baseline, window)) >= FEWEST:
-        findings.append(_TESTS[baseline.kind](baseline, window))
+    findings = _flaws(baseline, window, inflation)
+    # How many independent values either sample is worth.
+    before, after = (min(sketch.sampled(whole=True), sketch.count / inflation) for sketch in (baseline, window))
+    if baseline.count and window.count and min(before, after) >= FEWEST:
+        findings.append(_TESTS[baseline.kind](baseline, window, before, after))
     if not findings:
         return Verdict("none", 1.0, 0.0, Severity.NONE, True, "nothing missing, nothing else to compare", None)
     strongest = min(findings, key=lambda finding: (finding.p, -abs(finding.effect)))
     # Several looks at one window: each pays for all of them.
     p = min(1.0, strongest.p * len(findings))
     size = abs(strongest.effect)
-    return Verdict(strongest.test, p, size, severity(size), True, strongest.told, _stability(baseline, window))
+    return Verdict(strongest.test, p, size, severity(size), True, strongest.told, _stability(baseline, window, bins))
 
 
-def _worth(baseline: Sketch, window: Sketch) -> tuple[float, float]:
-    """How many independent values either sample is worth. A short window shows less of how values hang together than the baseline does."""
-    inflation = max(baseline.blocks.inflation(), window.blocks.inflation())
-    before, after = (min(sketch.sampled(whole=True), sketch.count / inflation) for sketch in (baseline, window))
-    return before, after
-
-
-def _too_little(baseline: Sketch, window: Sketch) -> str:
-    inflation = max(baseline.blocks.inflation(), window.blocks.inflation())
+def _too_little(baseline: Sketch, window: Sketch, inflation: float) -> str:
     for name, sketch in (("the baseline", baseline), ("the window", window)):
-        seen = sketch.count + sketch.missing + sketch.odd
-        worth = seen / inflation
+        worth = sketch.seen / inflation
         if worth < FEWEST:
-            alike = f", worth {worth:.0f} independent ones" if worth < 0.9 * seen else ""
-            return f"not enough data: {name} holds {seen} values{alike}; {FEWEST:.0f} are needed"
+            alike = f", worth {worth:.0f} independent ones" if worth < 0.9 * sketch.seen else ""
+            return f"not enough data: {name} holds {sketch.seen} values{alike}; {FEWEST:.0f} are needed"
     return ""
 
 
-def _flaws(baseline: Sketch, window: Sketch) -> list[Finding]:
+def _flaws(baseline: Sketch, window: Sketch, inflation: float) -> list[Finding]:
     """Missing and odd values, where there are any."""
     found = []
-    sides = [(sketch, sketch.count + sketch.missing + sketch.odd) for sketch in (baseline, window)]
     for name, told in (("missing", "missing"), ("odd", "of another type")):
-        (before, seen_before), (after, seen_after) = [(getattr(sketch, name), seen) for sketch, seen in sides]
+        before, after = getattr(baseline, name), getattr(window, name)
         if before or after:
-            shares = before / seen_before, after / seen_after
-            inflation = max(sketch.blocks.inflation() for sketch, _ in sides)
-            p = shares_differ(before, seen_before, after, seen_after, inflation)
+            shares = before / baseline.seen, after / window.seen
+            p = shares_differ(before, baseline.seen, after, window.seen, inflation)
             words = f"{told} {shares[0]:.1%} -> {shares[1]:.1%}"
             found.append(Finding("exact share", p, effects.arcsines(*shares), words))
     return found
@@ -121,8 +114,8 @@ def _choose(total: float, some: _Numbers) -> _Numbers:
     return ways
 
 
-def _numbers(baseline: Sketch, window: Sketch) -> Finding:
-    return numbers_differ(np.sort(baseline.sample()), np.sort(window.sample()), *_worth(baseline, window))
+def _numbers(baseline: Sketch, window: Sketch, before: float, after: float) -> Finding:
+    return numbers_differ(np.sort(baseline.sample()), np.sort(window.sample()), before, after)
 
 
 def numbers_differ(before: _Numbers, after: _Numbers, worth_before: float, worth_after: float) -> Finding:
@@ -170,8 +163,8 @@ def smirnov(
     return distance, float(kolmogorov((worth + 0.12 + 0.11 / worth) * distance))
 
 
-def _names(baseline: Sketch, window: Sketch) -> Finding:
-    return names_differ(*tallies(baseline, window), *_worth(baseline, window))
+def _names(baseline: Sketch, window: Sketch, before: float, after: float) -> Finding:
+    return names_differ(*tallies(baseline, window), before, after)
 
 
 def names_differ(
@@ -216,20 +209,20 @@ def chi_square(before: _Numbers, after: _Numbers, worth_before: float, worth_aft
     return float(chdtrc(sides.shape[1] - 1, statistic))
 
 
-def _vectors(baseline: Sketch, window: Sketch) -> Finding:
-    (before, _), (after, _) = baseline.vectors(), window.vectors()
-    if before.shape[1] != after.shape[1]:
+def _vectors(baseline: Sketch, window: Sketch, before: float, after: float) -> Finding:
+    (old, _), (new, _) = baseline.vectors(), window.vectors()
+    if old.shape[1] != new.shape[1]:
         words = f"vectors of {baseline.rows.width} -> {window.rows.width} numbers"
         return Finding("maximum mean discrepancy", 0.0, effects.LARGEST, words)
-    p, size = discrepancy(before, after, *_worth(baseline, window))
+    p, size = discrepancy(old, new, before, after)
     return Finding("maximum mean discrepancy", p, size, f"the subjects moved by {size:.2f} standard deviations")
 
 
-def _stability(baseline: Sketch, window: Sketch) -> float | None:
+def _stability(baseline: Sketch, window: Sketch, bins: Bins | None) -> float | None:
     if baseline.kind is Kind.VECTOR or not (baseline.count and window.count):
         return None
     if baseline.kind is Kind.NUMERIC:
-        bins = Bins.of(baseline)
+        bins = bins or Bins.of(baseline)
         before = np.array(bins.counts[:-2])
         places = np.searchsorted(bins.edges, window.sample(), side="right")
         after = np.bincount(places, minlength=len(before)).astype(np.float64)
@@ -238,7 +231,7 @@ def _stability(baseline: Sketch, window: Sketch) -> float | None:
     return effects.psi(before, after)
 
 
-_TESTS: Final[dict[Kind, Callable[[Sketch, Sketch], Finding]]] = {
+_TESTS: Final[dict[Kind, Callable[[Sketch, Sketch, float, float], Finding]]] = {
     Kind.NUMERIC: _numbers,
     Kind.CATEGORICAL: _names,
     Kind.VECTOR: _vectors,
