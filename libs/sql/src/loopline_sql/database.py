@@ -106,10 +106,12 @@ class Database:
     @property
     def disk(self) -> str:
         """How bytes of what was removed leave the disk, for receipts."""
-        return "overwritten (secure_delete, its log emptied)" if self.is_sqlite else "overwritten by the next vacuum"
+        if self.is_sqlite:
+            return "overwritten (secure_delete, its log emptied)"
+        return "in PostgreSQL's tables and write-ahead log until an operator has them written anew (vacuum full; see ingestion's README)"
 
     async def checkpoint(self) -> None:
-        """After an erasure: what was overwritten leaves SQLite's log too. PostgreSQL does it by itself (vacuum).
+        """After an erasure: what was overwritten leaves SQLite's log too. PostgreSQL needs an operator, as `disk` says.
 
         Unavailable while others read without a pause.
         """

@@ -23,9 +23,10 @@ from loopline_retrieval.model import Disk, Model, Space
 PASSAGE, HEAD = "passage", "head"
 EVERYBODY = "*"
 
-# How bytes of removed objects leave the disk: with a removed tenant, which is an index version, at once.
-IN_THE_LOG = Disk(
-    "in Weaviate's log until it compacts, at a time of its own; at once when the index version is dropped", gone=False
+# How bytes of removed objects leave the disk: when Weaviate merges its files, which on a quiet index is never, or with their tenant.
+IN_THE_FILES = Disk(
+    "in Weaviate's files until they are merged, at a time of its own; at once when the index version is dropped: build it anew, switch, drop",
+    gone=False,
 )
 
 

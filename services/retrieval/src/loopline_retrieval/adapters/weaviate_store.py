@@ -139,9 +139,9 @@ class WeaviateStore:
         return await left_in(await self._found(space), document, up_to, self._reading)
 
     async def erase(self, space: Space, document: str, up_to: int) -> Disk:
-        """See the port: nothing finds it any more, but Weaviate rewrites its log when it likes."""
+        """See the port: nothing finds it any more, but its bytes stay in Weaviate's files."""
         await self.remove(space, document, up_to)
-        return schema.IN_THE_LOG
+        return schema.IN_THE_FILES
 
     async def set_readers(self, space: Space, document: str, readers: frozenset[str], before: int) -> None:
         """See the port."""
