@@ -6,11 +6,13 @@ The client makes Python objects of all that a reply holds, which for two hundred
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import grpc
 import numpy as np
 from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.query import Filter as Where
 from weaviate.collections.classes.filters import _Filters
 from weaviate.collections.filters import _FilterToGRPC
+from weaviate.exceptions import WeaviateQueryError
 from weaviate.proto.v1 import base_pb2, base_search_pb2, search_get_pb2
 
 from loopline_retrieval.adapters.weaviate_objects import Found
@@ -71,7 +73,12 @@ async def _search(found: Found, where: _Filters, limit: int, properties: Sequenc
         filters=_FilterToGRPC.convert(where),
         **more,
     )
-    reply = await found._connection.grpc_search(request)
+    connection = found._connection
+    try:
+        # The client would try again for as long as whoever asks is willing to wait.
+        reply = await connection.grpc_stub.Search(request, metadata=connection.grpc_headers())
+    except grpc.aio.AioRpcError as error:
+        raise WeaviateQueryError(error.details() or str(error.code()), "search") from error
     results: Sequence[Any] = reply.results
     return results
 

@@ -15,6 +15,7 @@ from weaviate.classes.data import DataObject
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.classes.query import Filter as Where
 from weaviate.collections.classes.filters import _Filters
+from weaviate.config import GrpcConfig
 from weaviate.exceptions import WeaviateInvalidInputError, WeaviateQueryError
 
 from loopline_retrieval.adapters import weaviate_asking as asking
@@ -41,6 +42,14 @@ from loopline_retrieval.versions import Held
 from loopline_runtime.errors import Unavailable
 
 T = TypeVar("T")
+# A server that was restarted is found again soon; gRPC would wait up to two minutes.
+CHANNEL: list[tuple[str, Any]] = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    # Calls stay inside; gRPC would obey http_proxy of the environment.
+    ("grpc.enable_http_proxy", 0),
+]
 
 
 class WeaviateStore:
@@ -67,7 +76,7 @@ class WeaviateStore:
             grpc_port=settings.grpc_port,
             grpc_secure=settings.secure,
             auth_credentials=Auth.api_key(key) if key else None,
-            additional_config=AdditionalConfig(timeout=timeout),
+            additional_config=AdditionalConfig(timeout=timeout, grpc_config=GrpcConfig(channel_options=CHANNEL)),
             # Else it asks the network for its newest version.
             skip_init_checks=True,
         )
