@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 from loopline.ingestion.v1.events_pb2 import DocumentAccepted
 from loopline_client.cli.main import app
 from loopline_contracts.channels import DOCUMENT_ACCEPTED
+from loopline_nats.credentials import Authority
 from loopline_nats.line import Fact, open_line
+from loopline_nats.permissions import SERVICES, Permissions
 from loopline_testing.fixtures import bus_settings
 from loopline_testing.nats import NatsServer, nats_server
 
@@ -45,3 +47,16 @@ def test_a_team_is_added_and_reads_with_its_own_credentials(tmp_path: Path, monk
         event = json.loads(loopline(*read, loopline_nats_credentials=str(tmp_path / "team.creds")))
         assert event["tenant"] == "acme"
         assert "revoked" in loopline("credentials", "revoke", "team", "--authority", str(keys))
+
+
+def test_who_has_the_right_file_keeps_it_when_all_are_renewed(tmp_path: Path):
+    keys = ["--authority", str(tmp_path)]
+    loopline("credentials", "make", "--into", str(tmp_path))
+    assert "as they should be" in loopline("credentials", "renew", *keys)
+    loopline("credentials", "revoke", "embedding", *keys)
+    old = Permissions(("loopline.retrieval.v1.former.>",), ())
+    (tmp_path / "retrieval.creds").write_text(Authority(tmp_path).credentials("retrieval", old))
+    (tmp_path / "generation.creds").unlink()
+    told = loopline("credentials", "renew", *keys)
+    assert [name for name in SERVICES if f"{name}.creds" in told] == ["embedding", "generation", "retrieval"]
+    assert "as they should be" in loopline("credentials", "renew", *keys)

@@ -62,8 +62,8 @@ async def test_a_door_with_an_authority_lets_in_only_whom_it_signed(certificates
     async with door(certificates.issue("door")) as open_:
         assert await asked(open_.port, certificates.issue("caller")) == b"1234"
         for other in (Tls(ca=certificates.ca), stranger.model_copy(update={"ca": certificates.ca})):
-            with pytest.raises(Unavailable):
-                await asked(open_.port, other)
+            with pytest.raises(Unavailable, match="to one whose certificate it does not trust"):
+                await asked(open_.port, other, "127.0.0.1")
 
 
 @pytest.mark.parametrize("wrong", ["ended", "name", "authority"])
@@ -73,8 +73,9 @@ async def test_a_door_with_a_wrong_certificate_is_not_trusted(certificates: Cert
     (tmp_path / "strangers").mkdir()
     trusted = Certificates(tmp_path / "strangers").ca if wrong == "authority" else certificates.ca
     async with door(own.model_copy(update={"ca": None})) as open_:
-        with pytest.raises(Unavailable):
-            await asked(open_.port, Tls(ca=trusted))
+        with pytest.raises(Unavailable, match=r"certificate that is not trusted.*PEERS__CA") as refused:
+            await asked(open_.port, Tls(ca=trusted), "127.0.0.1")
+        assert refused.value.reason == "UNTRUSTED"
 
 
 async def test_a_caller_whose_certificate_ended_is_not_let_in(certificates: Certificates):

@@ -72,6 +72,14 @@ async def test_the_line_runs_over_mtls_and_goes_on_with_renewed_certificates(
                     await asyncio.sleep(0.1)
 
 
+async def test_who_gives_up_says_which_certificate_is_wrong(certificates: Certificates, server: NatsServer):
+    settings = bus_settings(server).model_copy(update={"tls": Tls(ca=certificates.ca), "connect_s": 0.5})
+    with pytest.raises(Unavailable, match=r"trust the other's certificate.*LOOPLINE_CERTIFICATE") as refused:
+        async with open_line(settings, "operator"):
+            pass
+    assert refused.value.reason == "UNTRUSTED"
+
+
 async def test_without_a_certificate_nobody_comes_in(certificates: Certificates, server: NatsServer):
     await refused(server, Tls(ca=certificates.ca))
 

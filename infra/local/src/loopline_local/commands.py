@@ -11,6 +11,7 @@ from rich.console import Console
 
 from loopline_local import certificates, control, models, weaviate
 from loopline_local.parts import Options
+from loopline_local.securing import secured
 from loopline_local.settings import home_of, models_of
 from loopline_runtime.errors import LooplineError
 
@@ -32,6 +33,10 @@ def up(
     store: Annotated[
         str, typer.Option(help="embedded: files of the line's own; weaviate: a server (`make weaviate` builds it)")
     ] = "embedded",
+    secure: Annotated[
+        bool,
+        typer.Option("--secure", help="TLS with certificates on both sides, and credentials for the bus; stays so"),
+    ] = False,
 ) -> None:
     """Start the line: bus, model and services as processes of this machine; prints one line per part when it is ready.
 
@@ -51,7 +56,7 @@ def up(
             models.fetch(where, shutil.which("uv") or "uv")
         if store == "weaviate":
             weaviate.binary()
-        options = Options(folder, where, engine, grounding, store)
+        options = Options(folder, where, engine, grounding, store, secure=secured(folder, wanted=secure))
         began = control.start(options)
         if not began:
             console.print("this line is up already")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from loopline_local import weaviate
+from loopline_local.securing import Security
 
 SERVICES = ("embedding", "retrieval", "ingestion", "generation", "evaluation", "monitoring")
 
@@ -22,6 +23,8 @@ class Options:
     # Where passages lie: embedded or weaviate.
     store: str = "embedded"
     lost_after_s: float = 5.0
+    # TLS with certificates of both sides, and credentials for the bus.
+    secure: bool = False
 
     def as_json(self) -> str:
         """For another process."""
@@ -37,6 +40,11 @@ class Options:
     def parts(self) -> int:
         """How many processes this line has."""
         return len(SERVICES) + 1 + (self.engine == "chat") + (self.store == "weaviate")
+
+    @property
+    def security(self) -> Security:
+        """Certificates and credentials."""
+        return Security(self.home, self.secure)
 
     @property
     def data(self) -> Path:
@@ -71,6 +79,7 @@ def nats(options: Options, port: int) -> Part:
     store = options.data / "nats"
     config.write_text(
         f'server_name: loopline\nhost: 127.0.0.1\nport: {port}\njetstream {{\n  store_dir: "{store}"\n  sync_interval: always\n}}\n'
+        + options.security.of_bus()
     )
     binary = Path(sysconfig.get_path("scripts")) / "nats-server"
     return Part("nats", [str(binary), "-c", str(config)], port)
@@ -144,6 +153,7 @@ def services(options: Options, ports: dict[str, int], service_key: str, store_ke
                 "GRPC__PORT": str(ports[name]),
                 "ACCESS__KEY": service_key,
                 "TELEMETRY__METRICS_PORT": str(ports[f"{name}-metrics"]),
+                **options.security.of_service(name),
                 **own[name],
             },
         )

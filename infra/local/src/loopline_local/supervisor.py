@@ -23,7 +23,6 @@ from loopline_nats.line import open_line
 from loopline_nats.provision import apply
 from loopline_runtime.access import Right
 from loopline_runtime.errors import LooplineError
-from loopline_runtime.settings import Nats
 
 TENANT = "local"
 # The byte limits of the table of streams are a server's; a laptop has less.
@@ -66,6 +65,8 @@ class Supervisor:
 
     async def _start(self) -> None:
         ports = _ports(self._options.home)
+        security = self._options.security
+        security.make()
         bus = self._watch(nats(self._options, ports["nats"]))
         with_model = self._options.engine == "chat"
         if with_model:
@@ -74,8 +75,7 @@ class Supervisor:
         if self._options.store == "weaviate":
             self._watch(weaviate_server(self._options, ports, store_key))
         await bus.until_ready()
-        settings = Nats(url=f"nats://127.0.0.1:{ports['nats']}", connect_s=20)
-        async with open_line(settings, "operator") as line:
+        async with open_line(security.bus(f"nats://127.0.0.1:{ports['nats']}", connect_s=20), "operator") as line:
             await apply(line, scale=SCALE)
             await self._make_keys(KeyRing(line))
         for part in services(self._options, ports, self._keys["service"], store_key):
@@ -119,6 +119,7 @@ class Supervisor:
             "nats_url": f"nats://127.0.0.1:{ports['nats']}",
             "key": self._keys["admin"],
             "targets": {name: f"127.0.0.1:{ports[name]}" for name in SERVICES},
+            **self._options.security.of_profile(),
             "metrics": {name: ports[f"{name}-metrics"] for name in SERVICES},
             "pids": {name: watched.pid for name, watched in self._watched.items()},
         }

@@ -13,8 +13,10 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from loopline_grpc.certificates import of_caller
 from loopline_local.parts import SERVICES, Options, Part
 from loopline_local.settings import inherited
+from loopline_runtime.tls import Tls
 
 PR_SET_PDEATHSIG = 1
 LOG_BYTES = 10 * 1024 * 1024
@@ -119,7 +121,7 @@ class Watched:
 
     async def _answers(self) -> bool:
         if self.part.name in SERVICES:
-            return await _serving(self.part.port)
+            return await _serving(self.part.port, self._options.security.caller)
         if self.part.name == "weaviate":
             return await asyncio.to_thread(_got, f"http://127.0.0.1:{self.part.port}/v1/.well-known/ready")
         if self.part.name == "model":
@@ -131,9 +133,11 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-async def _serving(port: int) -> bool:
+async def _serving(port: int, tls: Tls) -> bool:
     make: Any = health_pb2_grpc.HealthStub
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    where = f"127.0.0.1:{port}"
+    opened = grpc.aio.secure_channel(where, of_caller(tls)) if tls.used else grpc.aio.insecure_channel(where)
+    async with opened as channel:
         stub = make(channel)
         try:
             reply = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)

@@ -63,8 +63,7 @@ class Loopline:
     @classmethod
     def local(cls, home: Path | None = None) -> Self:
         """The line of `loopline up`, or the one that LOOPLINE_... variables name."""
-        settings = ClientSettings(home=home) if home else ClientSettings()
-        return cls(settings.profile())
+        return cls((ClientSettings(home=home) if home else ClientSettings()).profile())
 
     @classmethod
     def connect(
@@ -77,11 +76,12 @@ class Loopline:
         nats_url: str = "",
         evaluation: str = "",
         monitoring: str = "",
+        tls: Tls | None = None,
     ) -> Self:
-        """A line by its addresses (host:port)."""
+        """A line by its addresses (host:port). `tls`: whom to trust, and what to show where mTLS asks for it."""
         targets = {"ingestion": ingestion, "retrieval": retrieval, "generation": generation}
         targets |= {"evaluation": evaluation, "monitoring": monitoring}
-        return cls(Profile(key=key, nats_url=nats_url, targets=targets))
+        return cls(Profile(key=key, nats_url=nats_url, targets=targets, tls=tls or Tls()))
 
     async def __aenter__(self) -> Self:
         """Connections are made when they are needed."""
@@ -284,7 +284,7 @@ class Loopline:
             url=self._profile.nats_url,
             connect_s=BUS_WITHIN_S,
             credentials=self._profile.nats_credentials,
-            tls=Tls(ca=self._profile.ca),
+            tls=self._profile.tls,
         )
         return await self._stack.enter_async_context(open_line(settings, user or "operator"))
 
@@ -305,7 +305,7 @@ class Loopline:
                     f"the address of {service} is not known: set LOOPLINE_{service.upper()}", reason="NO_LINE"
                 )
             self._channels[service] = connect(
-                target, key=self._profile.key, timeout_s=self._timeout_s, tls=Tls(ca=self._profile.ca)
+                target, key=self._profile.key, timeout_s=self._timeout_s, tls=self._profile.tls
             )
         return self._channels[service]
 

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from loopline_runtime.errors import Unavailable
+from loopline_runtime.errors import Invalid, Unavailable
+from loopline_runtime.tls import Tls
 
 NO_LINE = "no line is known here: run `loopline up`, or set LOOPLINE_KEY and LOOPLINE_INGESTION, LOOPLINE_RETRIEVAL, LOOPLINE_GENERATION"
 
@@ -19,9 +20,10 @@ class Profile(BaseModel):
 
     key: str = ""
     nats_url: str = ""
-    # A credentials file for the bus; who is trusted when the line speaks TLS (PEM).
+    # A credentials file for the bus.
     nats_credentials: Path | None = None
-    ca: Path | None = None
+    # Doors and bus that speak TLS: who is trusted, and what we show to those who ask (mTLS).
+    tls: Tls = Tls()
     targets: dict[str, str] = Field(default_factory=dict)
     metrics: dict[str, int] = Field(default_factory=dict)
     pids: dict[str, int] = Field(default_factory=dict)
@@ -36,7 +38,10 @@ class ClientSettings(BaseSettings):
     key: str = ""
     nats_url: str = ""
     nats_credentials: Path | None = None
+    # PEM files; a certificate and its key where callers must show one (mTLS).
     ca: Path | None = None
+    certificate: Path | None = None
+    certificate_key: Path | None = None
     ingestion: str = ""
     embedding: str = ""
     retrieval: str = ""
@@ -64,10 +69,13 @@ class ClientSettings(BaseSettings):
         targets = {**written.get("targets", {}), **{name: target for name, target in own.items() if target}}
         if not targets and not self.nats_url:  # a downstream team knows the bus and nothing else
             raise Unavailable(NO_LINE, reason="NO_LINE")
-        overrides = {
-            "key": self.key or written.get("key", ""),
-            "nats_url": self.nats_url or written.get("nats_url", ""),
-            "nats_credentials": self.nats_credentials or written.get("nats_credentials"),
-            "ca": self.ca or written.get("ca"),
-        }
-        return Profile(**{**written, **overrides, "targets": targets})
+        named = ("key", "nats_url", "nats_credentials")
+        overrides = {name: own_value for name in named if (own_value := getattr(self, name))}
+        files = {"ca": self.ca, "certificate": self.certificate, "key": self.certificate_key}
+        tls = {**written.get("tls", {}), **{name: file for name, file in files.items() if file}}
+        try:
+            return Profile(**{**written, **overrides, "targets": targets, "tls": Tls(**tls)})
+        except ValidationError as error:
+            raise Invalid(
+                "LOOPLINE_CERTIFICATE and LOOPLINE_CERTIFICATE_KEY go together", field="LOOPLINE_CERTIFICATE"
+            ) from error

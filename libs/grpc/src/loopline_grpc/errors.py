@@ -28,6 +28,7 @@ same in every service (the class's own reason, as INVALID or NOT_FOUND, stands w
 | DEADLINE_PASSED | the call's time ran out here |
 | INTERNAL | a bug, see above |
 | SERVICE_KEY_REFUSED | the service that was asked refused this service's own key: an operator must act |
+| UNTRUSTED | the certificate that was shown is not trusted: its signer, its names or its end |
 | UNREACHABLE | nothing listens there, or the connection broke |
 
 The reason of a status that no loopline server made (a proxy's, gRPC's own) is the name of its code.
@@ -69,6 +70,9 @@ DETAILS_KEY = "grpc-status-details-bin"
 _LONGEST_MESSAGE_BYTES = 1200
 _LONGEST_FIELD = 120
 
+# In the words of gRPC's TLS; a door tells a caller nothing, it closes.
+_UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "Hostname Verification Check failed")
+_CLOSED = "Socket closed"
 _TOO_LARGE = "message larger than max"
 
 # The most special class first.
@@ -172,6 +176,14 @@ def error_of(error: grpc.aio.AioRpcError, service: str, *, for_another: bool = F
         return Invalid(f"{service}: {said}", reason="MESSAGE_TOO_LARGE")
     if kind is Broken or issubclass(kind, Rejected):
         return kind(f"{service}: {said}", reason=info.reason if info else code.name)
+    if code is grpc.StatusCode.UNAVAILABLE and (wrong := next((words for words in _UNTRUSTED if words in said), "")):
+        return Unavailable(
+            f"{service} shows a certificate that is not trusted ({said[said.index(wrong) :]}): look at "
+            "PEERS__CA (LOOPLINE_CA of the command), at the names in it and at its end",
+            reason="UNTRUSTED",
+        )
+    if code is grpc.StatusCode.UNAVAILABLE and said.endswith(_CLOSED):
+        said = f"{said} (a door with TLS does so to a caller without, and to one whose certificate it does not trust)"
     reason = "UNREACHABLE" if code is grpc.StatusCode.UNAVAILABLE else code.name
     return kind(f"{service} does not answer: {said}", reason=reason, retry_after_s=retry_after_s)
 

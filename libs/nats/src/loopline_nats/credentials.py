@@ -16,10 +16,10 @@ from typing import Any
 
 import nkeys
 
-from loopline_nats.permissions import Permissions
+from loopline_nats.permissions import OPERATOR, SERVICES, Permissions, of_service
 from loopline_runtime.errors import Conflict, Invalid, NotFound
 
-ACCOUNT, OPERATOR, SYSTEM = "LOOPLINE", "loopline", "SYS"
+ACCOUNT, OPERATING, SYSTEM = "LOOPLINE", "loopline", "SYS"
 FILE = "authority.json"
 UNLIMITED = -1
 DAY_S = 86_400
@@ -53,8 +53,7 @@ class Authority:
             "name": name,
             "sub": public,
             "nats": {
-                "pub": _listed(permissions.publish, permissions.never_publish),
-                "sub": _listed(permissions.subscribe, ()),
+                **_both_ways(permissions),
                 "subs": UNLIMITED,
                 "data": UNLIMITED,
                 "payload": UNLIMITED,
@@ -71,6 +70,25 @@ class Authority:
             f"-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n"
             f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
         )
+
+    def give_all(self) -> list[str]:
+        """A file for the operator and each service, in the folder; who has one that says what is right today keeps it. Names of the others."""
+        wanted = {"operator": OPERATOR, **{service: of_service(service) for service in SERVICES}}
+        given = [name for name, permissions in wanted.items() if not self._holds(name, permissions)]
+        for name in given:
+            write_secret(self.folder / f"{name}.creds", self.credentials(name, wanted[name]))
+        (self.folder / "server.conf").write_text(self.server_config())
+        return given
+
+    def _holds(self, name: str, permissions: Permissions) -> bool:
+        """Whether the user's file is not revoked and states exactly these permissions."""
+        path = self.folder / f"{name}.creds"
+        if not path.exists():
+            return False
+        body = path.read_text().splitlines()[1].split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        said = {way: claims["nats"][way] for way in ("pub", "sub")}
+        return said == _both_ways(permissions) and claims["sub"] not in self._read()["revoked"]
 
     def users(self) -> list[str]:
         """Names that were given credentials and not revoked."""
@@ -104,7 +122,7 @@ class Authority:
             tokens[name] = _signed({"name": name, "sub": key, "nats": nats}, by=known["operator"])
         itself = {"system_account": public[SYSTEM], "type": "operator", "version": 2}
         # Always the same token: a server that runs takes no other operator.
-        claims = {"name": OPERATOR, "sub": operator, "nats": itself, "iat": known["made_at"]}
+        claims = {"name": OPERATING, "sub": operator, "nats": itself, "iat": known["made_at"]}
         signed = _signed(claims, by=known["operator"])
         preloaded = "".join(f"  {public[name]}: {token}\n" for name, token in tokens.items())
         # A service's token lists its subjects and is longer than the 4 KiB a client may say in one line by default.
@@ -140,6 +158,13 @@ def _seed(kind: int) -> str:
 def _public(seed: str) -> str:
     public: bytes = nkeys.from_seed(bytearray(seed.encode())).public_key
     return public.decode()
+
+
+def _both_ways(permissions: Permissions) -> dict[str, dict[str, list[str]]]:
+    return {
+        "pub": _listed(permissions.publish, permissions.never_publish),
+        "sub": _listed(permissions.subscribe, ()),
+    }
 
 
 def _listed(allow: tuple[str, ...], deny: tuple[str, ...]) -> dict[str, list[str]]:

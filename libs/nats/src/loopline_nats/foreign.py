@@ -1,5 +1,6 @@
 """The errors of nats-py and JetStream, told in ours."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,11 @@ STREAM_FULL = {10077, 10047, 10023}
 PAYLOAD_TOO_LARGE = {10054}
 # What the server says of credentials, in a plain nats.errors.Error.
 REFUSED = ("authorization", "authentication", "permissions violation")
+
+
+def explains(error: Exception) -> bool:
+    """Whether it says why we are not let in."""
+    return isinstance(error, ssl.SSLError) or any(word in str(error).lower() for word in REFUSED)
 
 
 @contextmanager
@@ -42,9 +48,23 @@ def translated(what: str) -> Iterator[None]:
         raise Invalid(f"{what}: the message is too large", reason="TOO_LARGE") from error
     except (nats.errors.TimeoutError, TimeoutError) as error:
         raise TimedOut(f"{what}: the bus did not answer in time") from error
+    except ssl.SSLError as error:
+        raise Unavailable(
+            f"{what}: one of us does not trust the other's certificate ({_plain(error)}): look at NATS__TLS__CA, "
+            "NATS__TLS__CERTIFICATE (LOOPLINE_CA, LOOPLINE_CERTIFICATE of the command), their names and their ends",
+            reason="UNTRUSTED",
+        ) from error
     except (nats.errors.Error, OSError) as error:
-        if any(word in str(error).lower() for word in REFUSED):
+        if explains(error):
             raise Unavailable(
-                f"{what}: the bus refuses us ({error}): look at NATS__CREDENTIALS", reason="BUS_REFUSES"
+                f"{what}: the bus refuses us ({error}): look at NATS__CREDENTIALS "
+                "(LOOPLINE_NATS_CREDENTIALS of the command)",
+                reason="BUS_REFUSES",
             ) from error
         raise Unavailable(f"{what}: the bus cannot be reached ({type(error).__name__})") from error
+
+
+def _plain(error: ssl.SSLError) -> str:
+    """Without the library's place in its own source."""
+    told = getattr(error, "verify_message", "") or (error.reason or str(error))
+    return told.replace("_", " ").lower()

@@ -27,7 +27,7 @@ from loopline_nats.codec import Incoming, ProtobufCodec, decode
 from loopline_nats.disposition import Disposition, Outcome
 from loopline_nats.envelope import REPLAY, REVISION, Delivery, Fact, delivery_of, handling, headers_of
 from loopline_nats.fetching import FetchLoop, Probe
-from loopline_nats.foreign import translated
+from loopline_nats.foreign import explains, translated
 from loopline_nats.metrics import EVENT_SECONDS, EVENTS_HANDLED, EVENTS_PUBLISHED, LAST_FETCH_AGE
 from loopline_nats.permissions import inbox_of
 from loopline_nats.security import security_of
@@ -70,10 +70,14 @@ class Line:
             reconnect_time_wait=1,
             connect_timeout=5,
             drain_timeout=3,
-            error_cb=_on_error,
+            error_cb=self._on_error,
+            closed_cb=self._on_closed,
             inbox_prefix=inbox_of(service),
             security=security_of(settings),
         )
+        # Why we were not let in, while nobody was: said when the time to connect is over.
+        self._kept_out: Exception | None = None
+        self._stopping = False
         self._loops: list[FetchLoop] = []
         self._watch: asyncio.Task[None] | None = None
 
@@ -90,9 +94,26 @@ class Line:
         return jetstream
 
     async def connect(self) -> None:
-        """Reaches the server, or Unavailable."""
+        """Reaches the server, or Unavailable, which says why when the server or its certificate did."""
         with translated(f"nats at {self._settings.url}"):
-            await asyncio.wait_for(self._broker.connect(), self._settings.connect_s or None)
+            try:
+                await asyncio.wait_for(self._broker.connect(), self._settings.connect_s or None)
+            except TimeoutError as error:
+                raise self._kept_out or error from error
+
+    async def _on_error(self, error: Exception) -> None:
+        log.warning("nats: %s", error)
+        # A server that refuses ends the connection, which is told too and explains nothing.
+        if explains(error):
+            self._kept_out = error
+
+    async def _on_closed(self) -> None:
+        if not self._stopping:
+            log.error("%s", self._thrown_out())
+
+    def _thrown_out(self) -> str:
+        """The client does not come back by itself after words like these from the server; a new process does."""
+        return f"the bus ended the connection ({self.nats.last_error}): look at NATS__CREDENTIALS"
 
     async def start(self) -> None:
         """Begins to fetch; the durables must have been provisioned."""
@@ -104,6 +125,7 @@ class Line:
 
     async def stop(self, grace_s: float = 8.0) -> None:
         """Stops fetching, finishes what is in work, closes."""
+        self._stopping = True
         if self._watch:
             self._watch.cancel()
         for loop in self._loops:
@@ -264,7 +286,9 @@ class Line:
         return [loop.durable.name for loop in self._loops if loop.parked]
 
     def ailment(self) -> str:
-        """What is wrong with the fetch loops in spite of being restarted, or nothing; for `/livez`."""
+        """Why this process cannot go on: it was thrown out, its fetch loops hang in spite of being restarted; for `/livez`."""
+        if self.nats.is_closed and not self._stopping:
+            return self._thrown_out()
         hanging = [loop.durable.name for loop in self._loops if loop.overdue]
         return f"fetch loops hang: {', '.join(hanging)}" if hanging else ""
 
@@ -299,10 +323,6 @@ def heard(found: RawStreamMsg) -> Heard:
     subject, body = found.subject or "", found.data or b""
     when = found.time if isinstance(found.time, datetime) else datetime.now(UTC)
     return Heard(decode(subject, body), delivery_of(subject, found.headers or {}, found.seq or 0, when, 1))
-
-
-async def _on_error(error: Exception) -> None:
-    log.warning("nats: %s", error)
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from loopline.retrieval.v1.retrieval_service_pb2 import Passage, SearchRequest
 from loopline.retrieval.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
 from loopline_grpc.client import calling, connect
 from loopline_runtime.errors import LooplineError, Unavailable
+from loopline_runtime.tls import Tls
 
 UP_WITHIN_S = 180
 LOOPLINE = Path(sys.executable).with_name("loopline")
@@ -80,7 +81,9 @@ class LocalLine:
 
     def channel(self, service: str, key: str = "") -> grpc.aio.Channel:
         """Calls to a service, with the line's key or another one."""
-        return connect(self.profile["targets"][service], key=key or self.profile["key"])
+        profile = self.profile
+        tls = Tls.model_validate(profile.get("tls", {}))
+        return connect(profile["targets"][service], key=key or profile["key"], tls=tls)
 
     async def submit(
         self, source: str, data: bytes, collection: str = "default", *, key: str = "", **header: Any

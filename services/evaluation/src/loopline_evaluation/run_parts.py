@@ -65,9 +65,11 @@ async def run_parts(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         database = await enter(Database.opened(settings.runs.url, MIGRATIONS))
-        ingestion = await enter(connect(given.ingestion, key=key, timeout_s=given.timeout_s))
-        retrieval = await enter(connect(given.retrieval, key=key, timeout_s=given.timeout_s))
-        generation = await enter(connect(given.generation, key=key, timeout_s=settings.runs.timeout_s))
+        ingestion = await enter(connect(given.ingestion, key=key, timeout_s=given.timeout_s, tls=settings.peers))
+        retrieval = await enter(connect(given.retrieval, key=key, timeout_s=given.timeout_s, tls=settings.peers))
+        generation = await enter(
+            connect(given.generation, key=key, timeout_s=settings.runs.timeout_s, tls=settings.peers)
+        )
         datasets, runs = DatasetsSql(database), RunsSql(database)
         own_model = settings.writer
         key_of_it = own_model.key.get_secret_value()

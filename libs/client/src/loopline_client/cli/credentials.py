@@ -16,18 +16,14 @@ Folder = Annotated[
 @app.command()
 def make(into: Annotated[Path, typer.Option(help="A new folder for the signing keys and the files")]) -> None:
     """Make an authority, the part of nats-server's configuration that trusts it, and a file for each service and the operator."""
-    from loopline_nats.credentials import Authority, write_secret
-    from loopline_nats.permissions import OPERATOR, SERVICES, of_service
+    from loopline_nats.credentials import Authority
+    from loopline_nats.permissions import SERVICES
     from loopline_runtime.errors import LooplineError
 
     try:
-        authority = Authority.made(into)
+        Authority.made(into).give_all()
     except LooplineError as error:
         fail(str(error))
-    (into / "server.conf").write_text(authority.server_config())
-    write_secret(into / "operator.creds", authority.credentials("operator", OPERATOR))
-    for service in SERVICES:
-        write_secret(into / f"{service}.creds", authority.credentials(service, of_service(service)))
     say(
         f"nats-server: put {into / 'server.conf'} beside its configuration, with the line `include server.conf` in that"
     )
@@ -49,6 +45,25 @@ def list_users(authority: Folder, json_: AsJson = False) -> None:
         as_json(users)
         return
     table(["user"], [(user,) for user in users], "nobody has credentials")
+
+
+@app.command()
+def renew(authority: Folder) -> None:
+    """Give a new file to each service (and the operator) whose own is missing, revoked, or says less or more than this release needs."""
+    from loopline_nats.credentials import Authority
+    from loopline_runtime.errors import LooplineError
+
+    try:
+        given = Authority(authority).give_all()
+    except LooplineError as error:
+        fail(str(error))
+    for name in given:
+        say(f"new: {authority / name}.creds")
+    say(
+        f"{len(given)} renewed; a service takes its file when it connects"
+        if given
+        else "all files are as they should be"
+    )
 
 
 @app.command()

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from loopline_client.cli.output import AsJson, as_json, run, say
 from loopline_client.settings import ClientSettings, Profile
 from loopline_runtime.errors import LooplineError
+from loopline_runtime.tls import Tls
 
 LOW_DISK_GB = 2.0
 LAG_WORTH_TELLING = 1000
@@ -55,7 +55,7 @@ async def _findings() -> AsyncIterator[Finding]:
         return
     yield Finding("line", True, f"{len(profile.targets)} services known from {settings.profile_path}")
     for name, target in sorted(profile.targets.items()):
-        yield await _service(name, target, profile.ca)
+        yield await _service(name, target, profile.tls)
     yield await _key(profile)
     if not profile.nats_url:
         yield Finding("bus", False, "its address is not known", "set LOOPLINE_NATS_URL")
@@ -64,15 +64,14 @@ async def _findings() -> AsyncIterator[Finding]:
         yield finding
 
 
-async def _service(name: str, target: str, ca: Path | None) -> Finding:
+async def _service(name: str, target: str, tls: Tls) -> Finding:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     from loopline_grpc.certificates import of_caller
-    from loopline_runtime.tls import Tls
 
     stub: Any = health_pb2_grpc.HealthStub
-    opened = grpc.aio.secure_channel(target, of_caller(Tls(ca=ca))) if ca else grpc.aio.insecure_channel(target)
+    opened = grpc.aio.secure_channel(target, of_caller(tls)) if tls.used else grpc.aio.insecure_channel(target)
     async with opened as channel:
         try:
             reply = await stub(channel).Check(health_pb2.HealthCheckRequest(), timeout=3)
