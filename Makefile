@@ -82,7 +82,7 @@ weaviate: setup ## build the Weaviate server that its tests and `loopline up --s
 	@$(BIN)/python -m loopline_local.building weaviate --uv $(UV)
 
 k8s-tools: setup ## build the control plane, KEDA, promtool and skaffold that `make k8s-test` runs, once
-	@$(BIN)/python -m loopline_local.building k8s --uv $(UV)
+	@$(BIN)/python -m loopline_local.building k8s skaffold --uv $(UV)
 
 k8s-test: k8s-tools ## the manifests on a real control plane: scaling, drains, outages, planted mistakes
 	@$(BIN)/python -m pytest -q -s infra/k8s/tests infra/k8s/cluster
@@ -92,7 +92,8 @@ images: ## build every service's image and the small model server's, with the Do
 	  DOCKER_BUILDKIT=1 docker build $(DOCKER_FLAGS) -f infra/docker/Dockerfile --build-arg SERVICE=$$service -t loopline/$$service . || exit 1; done
 	@DOCKER_BUILDKIT=1 docker build $(DOCKER_FLAGS) -f infra/docker/Dockerfile --target model-server -t loopline/model-server .
 
-images-test: setup images ## the line in containers: read-only, as nobody, gone with its last word
+images-test: setup images ## the line in containers: read-only, as nobody, gone with its last word; an edit live in seconds
+	@$(BIN)/python -m loopline_local.building skaffold --uv $(UV)
 	@$(BIN)/python -m pytest -q -s infra/docker/tests
 
 k8s-schemas: setup ## write the schemas of custom resources anew, from their Go modules

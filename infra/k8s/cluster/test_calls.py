@@ -1,6 +1,12 @@
 """Without any backlog: calls in flight bring replicas too, those of a service and those of the model."""
 
 import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from prometheus_client import Gauge
@@ -60,9 +66,49 @@ def test_load_on_search_brings_retrieval_and_nobody_else(running: ControlPlane):
     assert min(watch.fewest(service) for service in SCALED) == 3
 
 
+class Prometheus(ThreadingHTTPServer):
+    """Answers every query with one figure, as Prometheus would; what the real query gives, promtool says elsewhere."""
+
+    daemon_threads = True
+    waited = 0.0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Query(BaseHTTPRequestHandler):
+    server: Prometheus
+
+    def do_GET(self) -> None:
+        sample = {"metric": {}, "value": [time.time(), str(self.server.waited)]}
+        told = json.dumps({"status": "success", "data": {"resultType": "vector", "result": [sample]}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def prometheus_page() -> Iterator[Prometheus]:
+    with Prometheus(("127.0.0.1", 0), Query) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
 def test_a_queue_before_the_model_brings_replicas_on_gpu_nodes(running: ControlPlane, figures: int):
+    with prometheus_page() as prometheus:
+        queued_before_the_model(running, figures, prometheus)
+
+
+def queued_before_the_model(running: ControlPlane, figures: int, prometheus: Prometheus) -> None:
     waiting = Gauge("tgi_queue_size", "As TGI shows it")
-    tgi = [found for found in as_tested(overlay("gpu"), monitor="-", figures=figures) if of_tgi(found)]
+    changed = as_tested(overlay("gpu"), monitor="-", figures=figures, prometheus=prometheus.url)
+    tgi = [found for found in changed if of_tgi(found)]
     for path in ("statefulset", "deployment"):
         running.kubectl("delete", path, "model-server", "-n", "loopline", "--ignore-not-found")
     running.apply(secrets_for(tgi))
@@ -81,6 +127,12 @@ def test_a_queue_before_the_model_brings_replicas_on_gpu_nodes(running: ControlP
     )
     assert {pod["spec"]["nodeName"] for pod in pods(running) if "nodeName" in pod["spec"]} == {"node-000000"}
     waiting.set(0)
+    until("one again", lambda: len(pods(running)) == 1)
+    # No queue at any look, and yet requests wait: 4 s of waiting a second, for which a replica may have 2.
+    prometheus.waited = 4.0
+    took = until("two of TGI", lambda: len(pods(running)) >= 2, within_s=120)
+    print(f"\nTGI: a second pod {took:.1f} s after requests waited 4 s a second")
+    prometheus.waited = 0.0
     until("one again", lambda: len(pods(running)) == 1)
     # Its like in production has volumes, which nobody makes here.
     running.kubectl("delete", "statefulset,scaledobject", "model-server", "-n", "loopline")

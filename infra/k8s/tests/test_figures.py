@@ -4,9 +4,10 @@ import json
 import re
 
 import pytest
+import yaml
 
 from loopline_contracts.channels import CHANNEL_BY_NAME
-from loopline_k8s.manifests import FOLDER, SERVICES, Object, named, overlay
+from loopline_k8s.manifests import FOLDER, SERVICES, Object, named, of_kind, overlay
 from loopline_runtime import names
 
 # Of others, as their exporters call them: NATS, TGI, the kubelet, kube-state-metrics, KEDA.
@@ -48,6 +49,19 @@ def test_a_figure_is_one_that_somebody_shows(expression: str):
     assert {re.sub(r"_bucket$", "", name) for name in read} <= OURS | FOREIGN
     for event in re.findall(r'event=~?"([^"]+)"', expression):
         assert set(event.split("|")) <= set(CHANNEL_BY_NAME) | LATER
+
+
+def test_what_a_scaler_asks_of_prometheus_has_a_test_with_figures():
+    """`promtool` computes each of them in `make k8s-test`."""
+    tried = yaml.safe_load((FOLDER / "components/observed/alerts.test.yaml").read_text())["tests"]
+    shown = [
+        trigger["metadata"]["query"]
+        for found in of_kind(overlay("gpu"), "ScaledObject")
+        for trigger in found["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
+    ]
+    assert shown
+    assert set(shown) <= {case["expr"] for group in tried for case in group.get("promql_expr_test", ())}
 
 
 def test_what_an_operator_must_see_is_drawn():

@@ -1,10 +1,13 @@
 """What the manifests say is true of the services they run; without a cluster."""
 
 import importlib
+import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from loopline_contracts.channels import DURABLES
@@ -218,9 +221,30 @@ def test_pods_may_do_nothing_that_they_need_not(name: str):
             own = container["securityContext"]
             assert own["allowPrivilegeEscalation"] is False, title(workload)
             assert own["capabilities"] == {"drop": ["ALL"]}, title(workload)
-            assert own.get("readOnlyRootFilesystem") or container["name"] == "tgi", title(workload)
+            assert own.get("readOnlyRootFilesystem") or container["name"] in {"tgi", "tei"}, title(workload)
             assert {"cpu", "memory"} <= set(container["resources"]["requests"]), title(workload)
             assert "memory" in container["resources"]["limits"], title(workload)
+
+
+def test_text_embeddings_inference_takes_the_place_of_the_model_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in environment(named(overlay("tei"), "Deployment", "loopline-embedding"), overlay("tei")).items():
+        monkeypatch.setenv(name, SECRETS["key"] if value.startswith("secret ") else value)
+    url = urlsplit(settings_of("embedding")().tei.url)
+    (port,) = named(overlay("tei"), "Service", str(url.hostname))["spec"]["ports"]
+    assert port["port"] == url.port
+    # On GPU nodes: the same, each pod with an accelerator of its own.
+    folder = os.path.relpath(FOLDER, tmp_path.resolve())
+    kustomization = {"resources": [f"{folder}/base"], "components": [f"{folder}/components/tei-gpu"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    found = objects_in(render(tmp_path))
+    assert [sentence for one in found for sentence in violations(one)] == []
+    pod = pod_of(named(found, "StatefulSet", "embedding-model"))["spec"]
+    (container,) = pod["containers"]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert not container["image"].split(":")[1].startswith("cpu-")
+    assert pod["tolerations"][0]["key"] == "nvidia.com/gpu"
 
 
 @pytest.mark.parametrize("name", OVERLAYS)

@@ -70,6 +70,14 @@ def targets(given: dict[str, str]) -> Iterator[tuple[str, int]]:
             yield CHARTS[value]
 
 
+def test_a_server_of_embeddings_is_asked_by_the_embedding_service_alone():
+    policies = of_kind(overlay("tei"), "NetworkPolicy")
+    model = {("embedding-model", 8080)}
+    assert arrows(policies, "egress")["embedding"] == model
+    assert {caller for caller, called in arrows(policies, "egress").items() if called & model} == {"embedding"}
+    assert arrows(policies, "ingress")["embedding-model"] == {("embedding", 8080), ("figures", 8080)}
+
+
 def test_everybody_else_is_refused():
     everybody = named(overlay("cpu"), "NetworkPolicy", "everybody")["spec"]
     assert everybody["podSelector"] == {}

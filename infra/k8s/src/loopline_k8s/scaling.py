@@ -21,7 +21,7 @@ NAMESPACE = "loopline"
 SCALED = tuple(service for service in SERVICES if service != "monitoring")
 
 
-def as_tested(objects: Iterable[Object], *, monitor: str, figures: int) -> list[Object]:
+def as_tested(objects: Iterable[Object], *, monitor: str, figures: int, prometheus: str = "") -> list[Object]:
     """The same objects with the bus and the metrics pages on this machine, and down-scaling without the quiet minutes.
 
     A pod that runs without containers has no metrics page, so all triggers on calls in flight read one page here, not
@@ -36,6 +36,8 @@ def as_tested(objects: Iterable[Object], *, monitor: str, figures: int) -> list[
             spec["pollingInterval"] = 1
             spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"] = DOWN_AT_ONCE
             for trigger in spec["triggers"]:
+                if trigger["type"] == "prometheus":
+                    trigger["metadata"]["serverAddress"] = prometheus
                 if trigger["type"] == "metrics-api":
                     trigger["metadata"] |= {
                         "url": f"http://127.0.0.1:{figures}/metrics",

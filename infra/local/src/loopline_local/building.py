@@ -1,4 +1,4 @@
-"""Builds what no package carries, from Go modules, once, into a cache: `python -m loopline_local.building weaviate`, or `k8s`."""
+"""Builds what no package carries, from Go modules, once, into a cache: `python -m loopline_local.building weaviate`, `k8s`, `skaffold`."""
 
 import argparse
 import hashlib
@@ -73,6 +73,8 @@ GROUPS: dict[str, tuple[Tool, ...]] = {
         Tool(f"{_KEDA}/cmd/operator", "keda-operator", module="keda"),
         Tool(f"{_KEDA}/cmd/adapter", "keda-adapter", module="keda"),
         Tool("github.com/prometheus/prometheus/cmd/promtool", "promtool", module="prometheus"),
+    ),
+    "skaffold": (
         Tool(
             f"{_SKAFFOLD}/cmd/skaffold",
             "skaffold",
@@ -155,14 +157,14 @@ def _version(go: str) -> tuple[int, ...]:
 def main() -> None:
     """Exit status 1 and Go's own words when a build fails."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tool", choices=sorted(GROUPS))
+    parser.add_argument("tool", nargs="+", choices=sorted(GROUPS))
     parser.add_argument("--uv", default="uv", help="the uv that fetches a Go toolchain where there is none")
     options = parser.parse_args()
     try:
-        for tool in GROUPS[options.tool]:
+        for tool in (tool for group in options.tool for tool in GROUPS[group]):
             build(tool, toolchain(options.uv))
     except (OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f"error: {options.tool} was not built: {error}")
+        sys.exit(f"error: {', '.join(options.tool)} was not built: {error}")
 
 
 if __name__ == "__main__":
