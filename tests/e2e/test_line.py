@@ -189,6 +189,12 @@ def test_the_command_ingests_asks_and_shows_the_trail(local: LocalLine, tmp_path
     assert "BROKEN" in done.stdout
     (folder / "broken.pdf").unlink()
     assert local.command("ingest", str(folder), "--collection", "cli", "--sync").stdout.count("1 removed") == 1
+    checked = local.command("check").stdout.splitlines()
+    assert [line.split(":")[0] for line in checked] == [
+        "a document in",
+        "a cited answer out",
+        "the document is away again",
+    ]
     asked = local.command("ask", "When did the mill of Brackwater burn down?", "--collection", "cli")
     assert "1744" in asked.stdout
     assert "[1] Mill" in asked.stdout

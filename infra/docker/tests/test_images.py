@@ -14,6 +14,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import yaml
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
@@ -29,6 +30,7 @@ TEXT = "The lighthouse at Skerry Point was built in 1871 by the engineer Ada Mor
 QUESTION = "Who built the lighthouse at Skerry Point?"
 # All of an image, in MB.
 MOST = {"retrieval": 180, "generation": 180, "embedding": 400, "ingestion": 700, "evaluation": 700, "monitoring": 300}
+VERIFIED = ["a document in", "a cited answer out", "the document is away again"]
 # Looked for in each: what builds, what installs, what lets somebody in.
 NOT_THERE = ("torch", "pip", "uv", "setuptools", "/bin/sh", "/bin/bash", "/usr/bin/gcc", "/usr/bin/apt-get", "/uv")
 LOOK = "import importlib.util as u, os, sys; print([n for n in sys.argv[1:] if (os.path.exists(n) if '/' in n else u.find_spec(n))])"
@@ -102,7 +104,11 @@ def own(ports: Mapping[str, int], model: str) -> dict[str, dict[str, str]]:
             "TARGETS__RETRIEVAL": target["retrieval"],
             "TARGETS__EMBEDDING": target["embedding"],
         },
-        "evaluation": {"SCORES__URL": database["evaluation"], "TARGETS__EMBEDDING": target["embedding"]},
+        "evaluation": {
+            "SCORES__URL": database["evaluation"],
+            "RUNS__URL": "sqlite:////tmp/runs.db",
+            "TARGETS__EMBEDDING": target["embedding"],
+        },
         "monitoring": {"STATE__URL": database["monitoring"]},
     }
 
@@ -174,10 +180,13 @@ def test_a_setting_that_is_missing_is_said_in_one_line(name: str):
 
 async def test_the_line_runs_in_containers_and_leaves_in_mid_answer_with_its_last_word(bus: NatsServer):
     async with scripted_server() as model:
+        model.scripts.append((200, [word("The engineer Ada Moreland built it. [1]"), b"[DONE]"]))
         words = [word(f"word{number} ") for number in range(600)]
         model.pause_s = 0.2
         model.scripts.append((200, [*words, b"[DONE]"]))
         with running(bus, model.url) as line:
+            told = await asyncio.to_thread(verified, line)
+            assert [step.split(":")[0] for step in told.splitlines()] == VERIFIED
             async with line.client() as client:
                 submitted = await client.submit("coast.md", TEXT.encode())
                 async for document in client.watch([submitted.document_id]):
@@ -192,6 +201,17 @@ async def test_the_line_runs_in_containers_and_leaves_in_mid_answer_with_its_las
             assert await leaving == 0
             others = [found for name, found in line.containers.items() if name != "generation"]
             assert [exit_status(found) for found in others] == [0] * 5
+
+
+def verified(line: Line) -> str:
+    """What `skaffold verify` runs, with its image and words."""
+    configs = yaml.safe_load_all((ROOT / "skaffold.yaml").read_text())
+    (case,) = next(config["verify"] for config in configs if "verify" in config)
+    of_line = {f"LOOPLINE_{name.upper()}": f"127.0.0.1:{port}" for name, port in line.ports.items()}
+    (entry,), words = case["container"]["command"], case["container"]["args"]
+    flags = ["--rm", "--network=host", "--read-only", f"--user={NOBODY}", f"--entrypoint={entry}"]
+    settings = {"LOOPLINE_KEY": ADMIN_KEY, **of_line}
+    return docker("run", *flags, *(f"--env={k}={v}" for k, v in settings.items()), case["container"]["image"], *words)
 
 
 async def until_it_speaks(steps: AsyncIterator[object]) -> None:

@@ -2,12 +2,15 @@
 
 import os
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
-from loopline_k8s.manifests import FOLDER, SERVICES, kubectl, objects_in, of_kind, pod_of
+from loopline_k8s.control_plane import ControlPlane
+from loopline_k8s.manifests import FOLDER, SERVICES, kubectl, objects_in, of_kind, overlay, pod_of
+from loopline_k8s.scaling import secrets_for
 from loopline_k8s.schemas import violations
 from loopline_local.building import built
 
@@ -70,6 +73,43 @@ def test_every_service_is_a_module_and_forwards_to_loopback_alone():
     assert {forward["address"] for forward in forwards} == {"127.0.0.1"}
     ports = [forward["localPort"] for forward in forwards]
     assert len(set(ports)) == len(ports) == len(SERVICES)
+
+
+def test_what_is_verified_is_the_whole_line_from_outside(tmp_path: Path):
+    (line,) = (config for config in CONFIGS if config["metadata"]["name"] == "line")
+    (case,) = line["verify"]
+    path = ROOT / case["executionMode"]["kubernetesCluster"]["jobManifestPath"]
+    (job,) = objects_in(path.read_text())
+    assert violations(job) == []
+    # Skaffold knows the container by its name, and the image as one that it builds.
+    (container,) = pod_of(job)["spec"]["containers"]
+    assert (container["name"], container["image"]) == (case["container"]["name"], case["container"]["image"])
+    builds = {one["image"] for config in CONFIGS for one in config.get("build", {}).get("artifacts", ())}
+    assert container["image"] in builds
+    # The image holds the client, and its namespace is let in like the edge.
+    needs = tomllib.loads((ROOT / "services/monitoring/pyproject.toml").read_text())["project"]["dependencies"]
+    assert "loopline" in needs
+    (namespace,) = objects_in((path.parent / "namespace.yaml").read_text())
+    assert namespace["metadata"]["name"] == job["metadata"]["namespace"]
+    assert namespace["metadata"]["labels"]["loopline.dev/edge"] == "true"
+    called = {one["value"] for one in container["env"] if "value" in one}
+    assert called == {f"loopline-{name}.loopline:50051" for name in ("ingestion", "retrieval", "generation")}
+    told = skaffold(tmp_path, "diagnose", "--yaml-only", "-m", "line", profile="cpu")
+    assert [one["verify"] for one in objects_in(told) if one["metadata"]["name"] == "line"] == [line["verify"]]
+
+
+def test_the_secrets_of_a_laptop_are_all_that_its_pods_ask_for(running: ControlPlane):
+    environment = {"PATH": f"{Path(kubectl()).parent}:{os.environ['PATH']}", "KUBECONFIG": str(running.kubeconfig)}
+    script = ROOT / "infra/k8s/laptop/secrets.sh"
+    done = subprocess.run(["bash", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.strip()) == 64
+    asked = secrets_for([*overlay("cpu"), *objects_in((ROOT / "infra/k8s/laptop/verify/job.yaml").read_text())])
+    for wanted in asked:
+        name = wanted["metadata"]["name"]
+        namespace = "loopline-verify" if name == "check" else "loopline"
+        there = running.get("secret", name, "-n", namespace)
+        assert set(wanted["stringData"]) <= set(there["data"]), name
 
 
 def test_charts_are_pinned():

@@ -6,7 +6,9 @@ Speaks OpenAI-compatible chat completions, /health, /v1/models and /metrics. End
 import argparse
 import ctypes
 import signal
+import sys
 import threading
+from pathlib import Path
 
 import xllamacpp
 
@@ -24,6 +26,8 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=2, help="answers at once; each has context / slots tokens")
     parser.add_argument("--context", type=int, default=4096)
     options = parser.parse_args()
+    if not Path(options.model).is_file():
+        sys.exit(f"error: there is no model {options.model}; `make models` fetches the small one")
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     parameters = xllamacpp.CommonParams()
     parameters.model.path = options.model
@@ -38,7 +42,10 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    server = xllamacpp.Server(parameters)
+    try:
+        server = xllamacpp.Server(parameters)
+    except RuntimeError as error:
+        sys.exit(f"error: llama.cpp does not load {options.model}: {error}")
     print(f"ready on {server.listening_address}", flush=True)  # noqa: T201 - the log of this process
     stop.wait()
 

@@ -120,5 +120,6 @@ def _named(location: tuple[int | str, ...], message: str) -> str:
 
 
 def _leave(line: str, code: int) -> None:
-    sys.stderr.write(f"{line}\n")
+    # One line, whatever a foreign error brought along.
+    sys.stderr.write(" ".join(line.split()) + "\n")
     sys.exit(code)

@@ -10,6 +10,7 @@ from loopline_client.cli import (
     annotate,
     answers,
     ask,
+    checking,
     concluding,
     credentials,
     datasets,
@@ -38,6 +39,7 @@ app.command()(ingest.ingest)
 app.command()(ask.search)
 app.command()(ask.ask)
 app.command()(doctor.doctor)
+app.command()(checking.check)
 documents.documents.add_typer(erasures.erasures)
 app.add_typer(documents.documents, name="documents")
 app.add_typer(documents.collections, name="collections")
