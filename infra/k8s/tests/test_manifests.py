@@ -234,6 +234,11 @@ def test_text_embeddings_inference_takes_the_place_of_the_model_on_disk(
     url = urlsplit(settings_of("embedding")().tei.url)
     (port,) = named(overlay("tei"), "Service", str(url.hostname))["spec"]["ports"]
     assert port["port"] == url.port
+    # What new collections name is what it is told to serve.
+    told = environment(named(overlay("tei"), "StatefulSet", "embedding-model"), overlay("tei"))
+    wanted = environment(named(overlay("tei"), "Deployment", "loopline-ingestion"), overlay("tei"))
+    assert set(wanted) - leaves(settings_of("ingestion")) == set()
+    assert (wanted["EMBEDDING__MODEL"], wanted["EMBEDDING__REVISION"]) == (told["MODEL_ID"], told["REVISION"])
     # On GPU nodes: the same, each pod with an accelerator of its own.
     folder = os.path.relpath(FOLDER, tmp_path.resolve())
     kustomization = {"resources": [f"{folder}/base"], "components": [f"{folder}/components/tei-gpu"]}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from loopline_ingestion.app import Collections
 from loopline_ingestion.model import Cutting, IndexPlan, Model, Plan, Reason, State, chunks_sha256_of, next_version
 from loopline_runtime.errors import Aborted, Invalid, NotFound, Rejected
 
@@ -191,3 +192,10 @@ async def test_what_a_version_should_hold_is_told_by_the_names_of_its_chunks(ben
     assert under_way == ["b.md"]
     assert await bench.planning.remake("acme", [document_id, "nobody"], "now") == [document_id]
     assert [document.source for document in bench.history.again] == ["a.md"]
+
+
+async def test_a_new_collection_names_the_model_that_this_line_serves(bench):
+    served = Plan(model=Model("other", "r1", 768))
+    made = Collections(bench.ledger, bench.history, bench.extraction, served)
+    assert (await made.made("acme", "by-itself")).plan == served
+    assert (await made.put("acme", "asked-for", None, "")).plan == served

@@ -97,7 +97,7 @@ async def open_doors(settings: Settings, pool: WorkerPool, ledger: LedgerSql, li
     plans, receipts = PlansSql(ledger), ReceiptsSql(ledger.database)
     await rebuilt(line, ledger, plans, receipts)
     uploads, history = UploadsObjects(Objects(line)), HistoryNats(line)
-    collections = Collections(ledger, history, pool)
+    collections = Collections(ledger, history, pool, settings.embedding.plan)
     documents = Documents(ledger, history, uploads, collections, settings.uploads.most_bytes)
     journal = JournalFile(settings.erasure.journal)
     erasing = Erasing(history, ledger, uploads, TracesNats(line), receipts, journal, OWNERS)

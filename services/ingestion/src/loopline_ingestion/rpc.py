@@ -107,7 +107,7 @@ class IngestionRpc(IngestionServiceServicer):
     async def PutCollection(
         self, request: messages.PutCollectionRequest, context: Context
     ) -> messages.PutCollectionResponse:
-        plan = facts.plan_of(request.plan) if request.HasField("plan") else None
+        plan = facts.plan_of(request.plan, self._collections.first) if request.HasField("plan") else None
         made = await self._collections.put(caller().tenant, request.name, plan, request.settings.expectations_json)
         return messages.PutCollectionResponse(collection=_collection(made))
 

@@ -4,7 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
+from loopline_ingestion.model import Model, Plan
 from loopline_runtime.settings import Group, ServiceSettings
+
+FIRST = Model()
 
 
 class Ledger(Group):
@@ -23,6 +26,19 @@ class Extraction(Group):
     # Extracted text beyond this is rejected with the figure.
     most_characters: int = 5_000_000
     at_once: int = Field(default=2, ge=1)
+
+
+class Embedding(Group):
+    """The model that a new collection's plan names, exactly as the embedding service serves it."""
+
+    model: str = FIRST.name
+    revision: str = FIRST.revision
+    dimension: int = Field(default=FIRST.dimension, ge=1)
+
+    @property
+    def plan(self) -> Plan:
+        """A new collection's."""
+        return Plan(model=Model(self.model, self.revision, self.dimension))
 
 
 class Uploads(Group):
@@ -71,6 +87,7 @@ class Settings(ServiceSettings):
 
     ledger: Ledger
     extraction: Extraction
+    embedding: Embedding = Embedding()
     uploads: Uploads = Uploads()
     remake: Remake = Remake()
     build: Build = Build()

@@ -11,10 +11,12 @@ from loopline_runtime.errors import NotFound, Rejected
 class Collections:
     """Makes them, changes their settings, lists them."""
 
-    def __init__(self, ledger: Ledger, history: History, extraction: Extraction) -> None:
+    def __init__(self, ledger: Ledger, history: History, extraction: Extraction, first: Plan | None = None) -> None:
         self._ledger = ledger
         self._history = history
         self._extraction = extraction
+        # What a new collection gets where its maker says nothing.
+        self.first = first or Plan()
 
     async def put(self, tenant: str, name: str, plan: Plan | None, expectations_json: str) -> Collection:
         """Makes a collection, or changes its settings. Rejected (PLAN_DIFFERS) when it has another plan."""
@@ -22,7 +24,9 @@ class Collections:
         await self._extraction.check_suite(expectations_json)
         found = await self._ledger.collection(tenant, name)
         if found is None:
-            wanted = Collection(tenant, name, plan=checked_plan(plan or Plan()), expectations_json=expectations_json)
+            wanted = Collection(
+                tenant, name, plan=checked_plan(plan or self.first), expectations_json=expectations_json
+            )
             return await self._said(wanted, 0)
         if plan is not None and checked_plan(plan) != found.plan:
             raise Rejected(f"{name} has another plan; build an index version with the new one", reason="PLAN_DIFFERS")
@@ -43,7 +47,8 @@ class Collections:
 
     async def made(self, tenant: str, name: str) -> Collection:
         """The collection, made with the default plan when it is new. Two who make it at once say the same fact once."""
-        return await self._ledger.collection(tenant, name) or await self._said(Collection(tenant, name), 0)
+        found = await self._ledger.collection(tenant, name)
+        return found or await self._said(Collection(tenant, name, plan=self.first), 0)
 
     async def _said(self, collection: Collection, number: int) -> Collection:
         revision = await self._history.plan(collection, number)
