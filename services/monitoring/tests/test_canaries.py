@@ -35,13 +35,13 @@ class Service:
     """Answers and embeds as it is told."""
 
     def __init__(self) -> None:
-        self.text, self.away = "Ada", False
+        self.text, self.away, self.abstains = "Ada", False, False
         self.said: list[tuple[str, float, str]] = []
 
     async def ask(self, tenant: str, collection: str, question: str) -> Answered:
         if self.away:
             raise Unavailable("nobody there")
-        return Answered(f"answer-{len(self.said)}", self.text, "COMPLETED")
+        return Answered(f"answer-{len(self.said)}", self.text, "COMPLETED", self.abstains)
 
     async def embed(self, tenant: str, texts: Sequence[str]) -> list[bytes]:
         return [struct.pack("<2f", 1.0, 0.0) if text == "Ada" else struct.pack("<2f", 0.0, 1.0) for text in texts]
@@ -70,6 +70,19 @@ async def test_an_answer_is_compared_with_the_agreed_one_also_after_a_restart(tm
         ("Who built it?", 0.0, "prompt p@2"),
         ("When?", 0.0, "prompt p@2"),
     ]
+
+
+async def test_an_abstention_is_never_the_agreed_answer_but_differs_from_one(tmp_path: Path):
+    service = Service()
+    async with StateSql.opened(f"sqlite:///{tmp_path}/state.db") as state:
+        asking = Asking(Monitor(Watching(), state, 1.0), service, service, service)
+        service.text, service.abstains = "I do not know.", True
+        assert await asking.ask(CANARIES, "schedule") == 0
+        service.text, service.abstains = "Ada", False
+        assert await asking.ask(CANARIES, "index v1") == 2
+        service.text, service.abstains = "I do not know.", True
+        assert await asking.ask(CANARIES, "schedule") == 2
+    assert [similarity for _, similarity, _ in service.said] == [1.0, 1.0, 0.0, 0.0]
 
 
 def test_canaries_are_no_traffic_and_a_change_that_is_meant_agrees_their_answers_anew():

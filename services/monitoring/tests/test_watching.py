@@ -2,11 +2,16 @@
 
 import random
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 
+from loopline_monitoring.app.diagnosis import over
+from loopline_monitoring.app.recents import Recents
+from loopline_monitoring.app.series import Closed, Series
 from loopline_monitoring.app.watching import Watching
-from loopline_monitoring.model import Change, Intention, Key, Observed, Policy, Saying, Statistic, Threshold
+from loopline_monitoring.detection import Promise
+from loopline_monitoring.model import Change, Intention, Key, Kind, Observed, Policy, Saying, Statistic, Threshold
 
 POLICY = Policy(window_size=40, learn=120)
 LENGTH = Key("acme", "manuals", "", "answer.length")
@@ -195,3 +200,68 @@ def test_slices_are_watched_on_their_own_and_named():
     changes = heard(watching, story(200, 600, 95))
     assert "language=de" in changes[-1].alarm.moved
     assert "language=en" not in changes[-1].alarm.moved
+
+
+def test_a_minute_without_a_bus_is_a_gap_and_what_then_comes_in_a_burst_is_no_alarm():
+    watching = Watching(Policy(window_size=40, learn=120, gap_s=30))
+    before = list(answers(470, 60, every_s=1))
+    heard(watching, before)
+    # Nothing happened for a minute; then all of the next minute is told at once, much later than it happened.
+    later = [
+        replace(one, at=one.at + 60, told_at=before[-1].at + 125) for one in answers(200, 60, start=470, every_s=1)
+    ]
+    assert heard(watching, later) == []
+    series = watching.signals[LENGTH]
+    assert [value for _, value in series.recent].count(None) == 1
+    assert (series.seen, series.late) == (670, 0)
+
+
+def test_clocks_that_jump_and_versions_that_nobody_knows_are_no_alarm():
+    watching = Watching(POLICY)
+    story = []
+    for number, one in enumerate(answers(900, 60)):
+        jump = {400: 400 * 86_400.0, 401: -400 * 86_400.0, 600: -3600.0}.get(number, 0.0)
+        unknown = {500: {}, 550: {"weather": "rain"}, 560: {"weather": "sun"}, 570: {"prompt": ""}}
+        story.append(replace(one, at=one.at + jump, versions=unknown.get(number, one.versions)))
+    assert heard(watching, story) == []
+    changes = heard(watching, answers(120, 90, start=900))
+    assert changes[0].saying is Saying.DETECTED
+
+
+def test_a_label_that_comes_days_later_is_joined_also_after_a_restart():
+    watching = Watching(Policy(learn=0))
+    heard(watching, [Observed("p", "acme", "churn", 1e9, 1e9, "c1", {"prediction.value": 4.0})])
+    again = Watching(Policy(learn=0))
+    again.restore(watching.kept()[0])
+    late = 1e9 + 5 * 86_400
+    heard(again, [Observed("l", "acme", "churn", late, late, "c1", {"prediction.label": 7.0})])
+    error = again.signals[Key("acme", "churn", "", "prediction.error")]
+    assert error.seen == 1
+
+
+def test_what_stands_behind_a_window_is_shown_from_the_test_at_every_value_only_when_that_believes_in_a_change():
+    recents, promise, frame = Recents(), Promise(1.0), POLICY.frame("answer.length")
+    series = Series(Kind.NUMERIC)
+    series.collect("first", 120, 0.0)
+
+    def told(first: int, values: Iterable[float]) -> list[Closed]:
+        closed = []
+        for number, value in enumerate(values, first):
+            closed += series.add(value, number * 5.0, number * 5.0, f"a{number}", frame, promise, 1)
+            closed += series.settled(number * 5.0, frame, promise, 1)
+        return closed
+
+    chance = random.Random(1)
+    told(0, (chance.gauss(60, 10) for _ in range(160)))
+    (window,) = told(160, (chance.gauss(90, 10) for _ in range(40)))
+    assert series.sequential is not None
+    assert series.evidence() > 1
+    found = over(LENGTH, series, window, recents)
+    assert (found.test, found.since) == ("kolmogorov-smirnov", series.sequential.onset)
+    assert set(found.examples) <= set(series.sequential.abouts(10))
+    # Without evidence of its own it points at ordinary values, or at none.
+    series.sequential.restart()
+    found = over(LENGTH, series, window, recents)
+    assert found.since == window.span.begin
+    assert set(found.examples) <= {f"a{number}" for number in range(160, 200)}
+    assert found.examples

@@ -83,6 +83,8 @@ class Answered:
     answer_id: str
     text: str
     outcome: str
+    # Retrieval was too weak to answer.
+    abstained: bool = False
 
 
 class Asker(Protocol):

@@ -43,7 +43,8 @@ class AskerGrpc:
                         finished = response.finished
                         if finished.outcome != Outcome.OUTCOME_COMPLETED:
                             raise Unavailable(f"the answer ended {Outcome.Name(finished.outcome)}: {finished.error}")
-                        return Answered(answer_id, finished.text, Outcome.Name(finished.outcome))
+                        outcome = Outcome.Name(finished.outcome)
+                        return Answered(answer_id, finished.text, outcome, finished.verdicts.abstained)
         raise Unavailable("the answer ended without its last word")
 
 

@@ -11,7 +11,7 @@ from loopline_monitoring.app.monitor import Monitor
 from loopline_monitoring.app.watching import Watching
 from loopline_monitoring.model import Canaries, Change, Version
 from loopline_monitoring.ports import Announcer, Asker, Embedder
-from loopline_runtime.errors import LooplineError
+from loopline_runtime.errors import LooplineError, Unavailable
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
@@ -55,7 +55,7 @@ class Asking:
         return [version for version in found if version.what != "model_version"]
 
     async def ask(self, canaries: Canaries, occasion: str) -> int:
-        """All of them, one after the other; returns how many were answered. The first answer of each is the agreed one."""
+        """All of them, one after the other; returns how many were answered. The first answer of each that is one is the agreed one."""
         answered = 0
         for question in canaries.questions:
             try:
@@ -67,9 +67,11 @@ class Asking:
 
     async def _one(self, canaries: Canaries, question: str, occasion: str) -> None:
         answer = await self._asker.ask(canaries.tenant, canaries.collection, question)
-        (vector,) = await self._embedder.embed(canaries.tenant, [answer.text])
         place = (canaries.tenant, canaries.collection, question)
         agreed = self._monitor.watching.golden.get(place)
+        if agreed is None and answer.abstained:
+            raise Unavailable("there is nothing yet to answer it from; it is agreed upon when there is")
+        (vector,) = await self._embedder.embed(canaries.tenant, [answer.text])
         if agreed is None:
             agreed = vector
 
