@@ -1,7 +1,9 @@
 """Weaviate's own ways to fail, and what three replicas on one server may not do."""
 
 import asyncio
+import os
 import random
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -109,24 +111,57 @@ def replace_grpc(settings: Weaviate, port: int) -> Weaviate:
     return settings.model_copy(update={"grpc_port": port})
 
 
-async def test_a_server_that_was_killed_is_found_again(build):
-    coming = build.batch("d1", 1)
+async def test_a_server_that_hangs_or_was_killed_is_found_again(build):
+    first, second = build.batch("d1", 1), build.batch("d2", 2)
     with weaviate_server() as server:
-        async with WeaviateStore.opened(reached(server)) as store:
-            indexing = Indexing(store, FakeKnowledge(), FakeServing())
-            assert await indexing.index(coming, build.chunks(coming, "red tower"))
+        settings = reached(server, timeout_s=0.5, write_timeout_s=0.5)
+        async with WeaviateStore.opened(reached(server)) as patient, WeaviateStore.opened(settings) as store:
+            knowledge = FakeKnowledge()
+            assert await Indexing(patient, knowledge, FakeServing()).index(first, build.chunks(first, "red tower"))
+            indexing = Indexing(store, knowledge, FakeServing())
+            assert len(await store.keyword(first.space, "tower", 5, None, NOBODY)) == 1
+            os.kill(server.process.pid, signal.SIGSTOP)
+            await asyncio.to_thread(os.waitpid, server.process.pid, os.WUNTRACED)
+            for act in (
+                lambda: store.keyword(first.space, "tower", 5, None, NOBODY),
+                lambda: indexing.index(second, build.chunks(second, "blue tower")),
+            ):
+                async with asyncio.timeout(4):
+                    with pytest.raises(Unavailable, match=r"within 0\.5 s"):
+                        await act()
+            os.kill(server.process.pid, signal.SIGCONT)
+            await again_and_again(lambda: indexing.index(second, build.chunks(second, "blue tower")))
             server.kill()
-            for act in (store.ready(), store.keyword(coming.space, "tower", 5, None, NOBODY)):
-                with pytest.raises(Unavailable):
-                    await act
+            for act in (patient.ready, lambda: patient.keyword(first.space, "tower", 5, None, NOBODY)):
+                async with asyncio.timeout(4):
+                    with pytest.raises(Unavailable):
+                        await act()
             server.start()
-            async with asyncio.timeout(20):
-                while True:
-                    with suppress(Unavailable):
-                        await store.ready()
-                        found = await store.keyword(coming.space, "tower", 5, None, NOBODY)
-                        break
-            assert len(found) == 1
+            await again_and_again(patient.ready)
+            found = await again_and_again(lambda: patient.keyword(first.space, "tower", 5, None, NOBODY))
+            assert len(found) == 2
+
+
+async def again_and_again(act):
+    """As the bus does, until it succeeds."""
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(Unavailable):
+                return await act()
+            await asyncio.sleep(0.05)
+
+
+async def test_a_collection_that_somebody_removed_is_empty_and_made_again_by_the_next_write(own_weaviate, build):
+    first, second = build.batch("d1", 1), build.batch("d2", 2)
+    async with WeaviateStore.opened(own_weaviate) as store:
+        indexing = Indexing(store, FakeKnowledge(), FakeServing())
+        await indexing.index(first, build.chunks(first, "red tower"))
+        client = await store._connected()
+        await client.collections.delete(collection_name(own_weaviate.prefix, build.model))
+        assert await store.keyword(first.space, "tower", 5, None, NOBODY) == []
+        assert await store.nearest(first.space, build.chunks(first, "red")[0].vector, 5, None, NOBODY) == []
+        await again_and_again(lambda: indexing.index(second, build.chunks(second, "blue tower")))
+        assert len(await store.keyword(first.space, "tower", 5, None, NOBODY)) == 1
 
 
 async def test_a_server_that_is_away_or_silent_is_unavailable_within_the_deadline(build):
@@ -148,13 +183,25 @@ async def test_a_wrong_key_is_told(weaviate: WeaviateServer, build):
             await store.put(coming, build.chunks(coming, "x"), NOBODY)
 
 
-async def test_each_object_of_a_batch_is_looked_at(weaviate: WeaviateServer, build):
-    coming = build.batch("d1", 1)
+async def test_of_a_batch_that_is_taken_in_part_nothing_answers_until_it_is_whole(
+    own_weaviate: Weaviate, build, caplog: pytest.LogCaptureFixture
+):
+    before, coming = build.batch("d1", 1), build.batch("d2", 2)
     good = build.chunks(coming, "red tower", "blue tower")
-    bad = [good[0], replace(good[1], vector=good[1].vector[:8])]
-    async with WeaviateStore.opened(reached(weaviate, prefix="Partial")) as store:
+    async with WeaviateStore.opened(own_weaviate) as store:
+        indexing = Indexing(store, FakeKnowledge(), FakeServing())
+        await indexing.index(before, build.chunks(before, "orange harbour"))
         with pytest.raises(Invalid, match="vectors"):
-            await store.put(coming, bad, NOBODY)
+            await store.put(coming, [good[0], replace(good[1], vector=good[1].vector[:8])], NOBODY)
+        assert await answering(store, coming) == []
+        assert "blue tower" not in caplog.text, "texts are not for logs"
+        assert await indexing.index(coming, good)
+        assert sorted(await answering(store, coming)) == ["blue tower", "red tower"]
+
+
+async def answering(store: WeaviateStore, batch) -> list[str]:
+    hits = await store.keyword(batch.space, "tower", 5, None, NOBODY)
+    return [passage.text for passage in (await store.passages(batch.space, [hit.row for hit in hits])).values()]
 
 
 @pytest.fixture

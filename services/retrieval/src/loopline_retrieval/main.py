@@ -14,6 +14,7 @@ from loopline_retrieval.adapters.knowledge_kv import KnowledgeKv
 from loopline_retrieval.adapters.questions_grpc import QuestionsGrpc
 from loopline_retrieval.adapters.reranker_sentences import SentenceReranker
 from loopline_retrieval.adapters.serving_kv import ServingKv
+from loopline_retrieval.answerable import Answerable
 from loopline_retrieval.app import Comparing, Indexing, Searching, Switching
 from loopline_retrieval.erasing import keep_looking, look_again
 from loopline_retrieval.ports import Store
@@ -75,6 +76,7 @@ async def serve() -> None:
                 background(served.say(), name="served"),
                 background(keep_looking(looked, line, store, indexing), name="look again"),
                 background(switched.keep_telling(), name="switched"),
+                background(Answerable(versions, questions).keep_looking(), name="answerable"),
                 serving(settings.grpc, keys=ring, doors=[door], ready=ready),
             ):
                 await line.start()

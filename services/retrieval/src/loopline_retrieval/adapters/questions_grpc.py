@@ -30,7 +30,13 @@ class QuestionsGrpc:
         request = EmbedQueryRequest(text=question, model=_named(model))
         with _served():
             async with calling("embedding"):
-                return (await self._stub.EmbedQuery(request)).vector
+                vector = (await self._stub.EmbedQuery(request)).vector
+        if len(vector) != 4 * model.dimension:
+            raise Unavailable(
+                f"the embedding service's {model.name} makes vectors of {len(vector) // 4} numbers; the index has {model.dimension}",
+                reason="WRONG_DIMENSION",
+            )
+        return vector
 
     async def embed_all(self, texts: Sequence[str], model: Model) -> Sequence[Vector]:
         """See the port."""

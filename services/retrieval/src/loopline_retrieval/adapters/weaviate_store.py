@@ -5,6 +5,7 @@ a head, are left out. Nothing here needs a lock: writes are upserts, what is old
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
@@ -66,6 +67,8 @@ class WeaviateStore:
     @asynccontextmanager
     async def opened(cls, settings: Weaviate) -> AsyncIterator["WeaviateStore"]:
         """Connects on first use, so that a service starts while Weaviate is away."""
+        # It would log objects that were refused, with their text; we tell why by an error.
+        logging.getLogger("weaviate-client").setLevel(logging.CRITICAL)
         timeout = Timeout(init=settings.timeout_s, query=settings.timeout_s, insert=settings.write_timeout_s)
         key = settings.key.get_secret_value()
         client = weaviate.use_async_with_custom(
@@ -89,10 +92,14 @@ class WeaviateStore:
         """See the port. What is shown at once needs no staging."""
         facets = schema.facets(batch.source, batch.title, batch.document, batch.metadata)
         found = await self._made(batch, facets)
-        async with self._writing():
-            result = await found.data.insert_many(objects_of(batch, chunks, readers, facets))
-        if result.errors:
-            raise told("; ".join(sorted({error.message for error in result.errors.values()})))
+        try:
+            async with self._writing():
+                result = await found.data.insert_many(objects_of(batch, chunks, readers, facets))
+            if result.errors:
+                raise told("; ".join(sorted({error.message for error in result.errors.values()})))
+        except Unavailable:
+            self._properties.pop(found.name, None)  # perhaps somebody removed the collection: the next try looks
+            raise
 
     async def show(self, space: Space, document: str, revision: int) -> None:
         """See the port."""

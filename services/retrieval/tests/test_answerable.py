@@ -1,0 +1,38 @@
+"""A model that the embedding service does not have is told once, before anybody asks."""
+
+from structlog.testing import capture_logs
+
+from loopline_retrieval.adapters.fakes import FakeServing
+from loopline_retrieval.answerable import Answerable
+from loopline_retrieval.model import Model
+from loopline_runtime.errors import Unavailable
+
+
+class Service:
+    """An embedding service with some models."""
+
+    def __init__(self, *models: Model) -> None:
+        self.models = set(models)
+
+    async def embed(self, question: str, model: Model) -> bytes:
+        if model not in self.models:
+            raise Unavailable("no embedding service has the model of this index", reason="UNKNOWN_MODEL")
+        return bytes(4 * model.dimension)
+
+
+async def test_a_model_that_is_not_served_is_told_once_and_again_when_it_is():
+    known, other = Model("words", "r1", 8), Model("words", "r2", 8)
+    serving, service = FakeServing(), Service(known)
+    await serving.begin("acme", "default", "v1", known)
+    await serving.begin("acme", "manuals", "v3", other)
+    looking = Answerable(serving, service)
+    with capture_logs() as logs:
+        await looking.look()
+        await looking.look()
+    ((level, model, indexes),) = [(one["log_level"], one["model"], one["indexes"]) for one in logs]
+    assert (level, model, indexes) == ("error", "words@r2", ["acme/manuals/v3"])
+    service.models.add(other)
+    with capture_logs() as logs:
+        await looking.look()
+        await looking.look()
+    assert [one["event"] for one in logs] == ["the model is served again"]
