@@ -26,21 +26,26 @@ QUESTIONS = (
 )
 
 
-async def asked(line: Loopline, question: str) -> tuple[float, float]:
-    """Seconds to the first token, and tokens a second after it."""
+FEWEST = 8
+
+
+async def asked(line: Loopline, question: str) -> tuple[float, float | None]:
+    """Seconds to the first token, and tokens a second after it; None for an answer too short to tell."""
     began = time.perf_counter()
     times = [
         time.perf_counter()
         async for step in line.ask(question, collections=["bench"], grounding="off", engine="chat")
         if isinstance(step, Token)
     ]
-    return times[0] - began, (len(times) - 1) / (times[-1] - times[0])
+    return times[0] - began, (len(times) - 1) / (times[-1] - times[0]) if len(times) >= FEWEST else None
 
 
 async def traffic(line: Loopline, answers: int) -> tuple[float, float]:
     """Medians over so many answers, one after the other."""
     seen = [await asked(line, QUESTIONS[number % len(QUESTIONS)]) for number in range(answers)]
-    return statistics.median(first for first, _ in seen), statistics.median(pace for _, pace in seen)
+    return statistics.median(first for first, _ in seen), statistics.median(
+        pace for _, pace in seen if pace is not None
+    )
 
 
 async def measure(local: LocalLine, rounds: int, answers: int) -> None:

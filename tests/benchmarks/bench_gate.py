@@ -31,7 +31,7 @@ async def ingest(line: LocalLine, count: int) -> None:
 
 def gated(line: LocalLine, folder: Path, collection: str, seed: int) -> int:
     """The exit status of one gate."""
-    options = ("temperature=0.5", "max_tokens=12", "k=2", "grounding=off", "engine=chat")
+    options = ("temperature=0.5", "max_tokens=18", "k=2", "grounding=off", "engine=chat")
     words = [word for option in options for word in ("--set", option)]
     which = ("--dataset", "facts", "--collection", collection, "--seed", str(seed), "--at-once", "2")
     done = line.command(

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from loopline.evaluation.v1.events_pb2 import GATE_VERDICT_FAIL, GATE_VERDICT_PASS
-from loopline.evaluation.v1.run_service_pb2 import RUN_STATE_FINISHED, RunSpec, RunTarget
 from loopline_client.datasets import Datasets
+from loopline_client.run_results import RunSpec, RunTarget
 from loopline_client.runs import Runs
 from loopline_contracts.channels import EVALUATION_FINISHED, GATE_DECIDED
 from loopline_evaluation.model import Answer, Feedback, Given, Kept, Score, Thumb
@@ -73,9 +72,9 @@ def given(right: int) -> bytes:
 
 async def finished(runs: Runs, answers: bytes) -> str:
     put = await runs.put_answers(answers)
-    run = await runs.begin(RunSpec(dataset="sums", metrics=["exact_match"], target=RunTarget(answers=put.answers)))
+    run = await runs.begin(RunSpec(dataset="sums", metrics=("exact_match",), target=RunTarget(answers=put.answers)))
     states = [now.state async for now in runs.watch(run.run_id)]
-    assert states[-1] == RUN_STATE_FINISHED
+    assert states[-1] == "FINISHED"
     return run.run_id
 
 
@@ -101,7 +100,7 @@ async def test_from_a_file_to_a_decision(doors: tuple[Datasets, Runs], line: Lin
     assert "src=" not in compared.report
     passes = await runs.gate(good, POLICY, good)
     fails = await runs.gate(bad, POLICY, good)
-    assert (passes.decision.verdict, fails.decision.verdict) == (GATE_VERDICT_PASS, GATE_VERDICT_FAIL)
+    assert (passes.decision.verdict, fails.decision.verdict) == ("PASS", "FAIL")
     assert (await said(line, GATE_DECIDED)).event.run_id in (good, bad)
     announced = (await said(line, EVALUATION_FINISHED)).event
     assert (announced.dataset, announced.rows, announced.metrics[0].metric) == ("sums", ROWS, "exact_match")
@@ -119,7 +118,7 @@ async def test_what_great_expectations_finds_is_refused(doors: tuple[Datasets, R
     assert refused.value.reason == "EXPECTATION"
     with pytest.raises(Invalid, match="no row"):
         await datasets.bring("sums", b"\n", "jsonl")
-    assert list(await datasets.listed()) == []
+    assert await datasets.listed() == []
 
 
 async def test_answers_people_did_not_like_become_rows(doors: tuple[Datasets, Runs]):

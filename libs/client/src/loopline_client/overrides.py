@@ -1,9 +1,10 @@
-"""`--set NAME=VALUE` as a message."""
+"""`--set NAME=VALUE` as what a run overrides."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from loopline.evaluation.v1.run_service_pb2 import RunOverrides
+from loopline_client.run_results import RunOverrides
 from loopline_runtime.errors import Invalid
 
 NAMES = ("prompt", "model", "k", "index", "temperature", "max_tokens", "engine", "grounding")
@@ -11,7 +12,7 @@ NAMES = ("prompt", "model", "k", "index", "temperature", "max_tokens", "engine",
 
 def overrides_of(settings: Sequence[str]) -> RunOverrides:
     """What is different from what is live. Invalid names a setting that cannot be read."""
-    made = RunOverrides()
+    made: dict[str, Any] = {}
     for setting in settings:
         name, _, value = setting.partition("=")
         if name not in NAMES or not value:
@@ -19,15 +20,15 @@ def overrides_of(settings: Sequence[str]) -> RunOverrides:
         try:
             match name:
                 case "prompt":
-                    made.prompt = Path(value).read_text()
+                    made["prompt"] = Path(value).read_text()
                 case "index":
-                    made.indexes.append(value)
+                    made["indexes"] = (*made.get("indexes", ()), value)
                 case "temperature":
-                    made.temperature = float(value)
+                    made["temperature"] = float(value)
                 case "k" | "max_tokens":
-                    setattr(made, name, int(value))
+                    made[name] = int(value)
                 case _:
-                    setattr(made, name, value)
+                    made[name] = value
         except (OSError, ValueError) as error:
             raise Invalid(f"--set {setting[:60]}: {error}", field="set") from error
-    return made
+    return RunOverrides(**made)

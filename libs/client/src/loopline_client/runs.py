@@ -1,4 +1,4 @@
-"""Evaluation runs and gates: `Loopline.runs`. What comes back are the messages of loopline.evaluation.v1."""
+"""Evaluation runs and gates: `Loopline.runs`."""
 
 import io
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -8,6 +8,8 @@ import grpc
 
 from loopline.evaluation.v1 import run_service_pb2 as messages
 from loopline.evaluation.v1.run_service_pb2_grpc import RunServiceStub
+from loopline_client.run_results import Comparison, Estimate, Gated, PutAnswers, Run, RunResult, RunSpec
+from loopline_client.typed import typed
 from loopline_grpc.client import calling
 from loopline_runtime.errors import Unavailable
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
 PART_BYTES = 256 * 1024
 WITHIN_S = 120.0
-OVER = {messages.RUN_STATE_FINISHED, messages.RUN_STATE_INTERRUPTED, messages.RUN_STATE_CANCELLED}
 
 
 class Runs:
@@ -25,17 +26,18 @@ class Runs:
     def __init__(self, channel: Callable[[str], grpc.aio.Channel]) -> None:
         self._channel = channel
 
-    async def estimate(self, spec: messages.RunSpec) -> messages.EstimateRunResponse:
+    async def estimate(self, spec: RunSpec) -> Estimate:
         """What a run will take; nothing is begun."""
         async with calling("evaluation"):
-            return await self._stub.EstimateRun(messages.EstimateRunRequest(spec=spec))
+            return typed(Estimate, await self._stub.EstimateRun(messages.EstimateRunRequest(spec=spec.message())))
 
-    async def begin(self, spec: messages.RunSpec, request_id: str = "") -> messages.Run:
+    async def begin(self, spec: RunSpec, request_id: str = "") -> Run:
         """Begins a run; the same request id again is the same run."""
         async with calling("evaluation"):
-            return (await self._stub.Evaluate(messages.EvaluateRequest(spec=spec, request_id=request_id))).run
+            request = messages.EvaluateRequest(spec=spec.message(), request_id=request_id)
+            return typed(Run, (await self._stub.Evaluate(request)).run)
 
-    async def put_answers(self, data: bytes) -> messages.PutAnswersResponse:
+    async def put_answers(self, data: bytes) -> PutAnswers:
         """Answers that were given elsewhere, as JSON lines of id and answer."""
 
         async def parts() -> AsyncIterator[messages.PutAnswersRequest]:
@@ -43,41 +45,43 @@ class Runs:
                 yield messages.PutAnswersRequest(data=data[start : start + PART_BYTES])
 
         async with calling("evaluation"):
-            return await self._stub.PutAnswers(parts(), timeout=WITHIN_S)
+            return typed(PutAnswers, await self._stub.PutAnswers(parts(), timeout=WITHIN_S))
 
-    async def get(self, run_id: str) -> messages.GetRunResponse:
+    async def get(self, run_id: str) -> RunResult:
         """How it stands, with the mean of each metric."""
         async with calling("evaluation"):
-            return await self._stub.GetRun(messages.GetRunRequest(run_id=run_id))
+            return typed(RunResult, await self._stub.GetRun(messages.GetRunRequest(run_id=run_id)))
 
-    async def listed(self, most: int = 50) -> Sequence[messages.Run]:
+    async def listed(self, most: int = 50) -> list[Run]:
         """Newest first."""
         async with calling("evaluation"):
-            return (await self._stub.ListRuns(messages.ListRunsRequest(most=most))).runs
+            found = await self._stub.ListRuns(messages.ListRunsRequest(most=most))
+        return [typed(Run, one) for one in found.runs]
 
-    async def watch(self, run_id: str) -> AsyncIterator[messages.Run]:
+    async def watch(self, run_id: str) -> AsyncIterator[Run]:
         """How it stands, and each time it has come further, until it is over; in spite of restarts of the service."""
         while True:
             try:
                 async with calling("evaluation"):
                     async for step in self._stub.WatchRun(messages.WatchRunRequest(run_id=run_id)):
-                        yield step.run
-                        if step.run.state in OVER:
+                        now = typed(Run, step.run)
+                        yield now
+                        if now.over:
                             return
             except Unavailable:
                 # The run goes on where it is; the next call waits for the service as long as calls do.
                 async with calling("evaluation"):
                     await self._stub.GetRun(messages.GetRunRequest(run_id=run_id), wait_for_ready=True)
 
-    async def resume(self, run_id: str) -> messages.Run:
+    async def resume(self, run_id: str) -> Run:
         """Goes on with a run that was interrupted."""
         async with calling("evaluation"):
-            return (await self._stub.ResumeRun(messages.ResumeRunRequest(run_id=run_id))).run
+            return typed(Run, (await self._stub.ResumeRun(messages.ResumeRunRequest(run_id=run_id))).run)
 
-    async def cancel(self, run_id: str) -> messages.Run:
+    async def cancel(self, run_id: str) -> Run:
         """Ends it; what it has stays."""
         async with calling("evaluation"):
-            return (await self._stub.CancelRun(messages.CancelRunRequest(run_id=run_id))).run
+            return typed(Run, (await self._stub.CancelRun(messages.CancelRunRequest(run_id=run_id))).run)
 
     async def read(self, run_id: str, form: str = "parquet") -> bytes:
         """All its rows as parquet, jsonl or csv."""
@@ -100,7 +104,7 @@ class Runs:
         slice_by: Sequence[str] = (),
         most_moved: int = 0,
         with_report: bool = False,
-    ) -> messages.CompareRunsResponse:
+    ) -> Comparison:
         """What two finished runs of one dataset differ in."""
         request = messages.CompareRunsRequest(
             before=before,
@@ -111,13 +115,13 @@ class Runs:
             with_report=with_report,
         )
         async with calling("evaluation"):
-            return await self._stub.CompareRuns(request, timeout=WITHIN_S)
+            return typed(Comparison, await self._stub.CompareRuns(request, timeout=WITHIN_S))
 
-    async def gate(self, run_id: str, policy: str, baseline_id: str = "") -> messages.GateResponse:
+    async def gate(self, run_id: str, policy: str, baseline_id: str = "") -> Gated:
         """Whether a finished run passes a policy (YAML)."""
         request = messages.GateRequest(run_id=run_id, baseline_id=baseline_id, policy=policy)
         async with calling("evaluation"):
-            return await self._stub.Gate(request, timeout=WITHIN_S)
+            return typed(Gated, await self._stub.Gate(request, timeout=WITHIN_S))
 
     @property
     def _stub(self) -> "RunServiceAsyncStub":

@@ -79,7 +79,7 @@ FACTS = tuple(
         (
             "What do the divers of Sarn look for?",
             "The divers of Sarn look for pearls.",
-            "pearl",
+            "pearls",
             "The divers of Sarn start at dawn.",
         ),
         (
@@ -127,7 +127,7 @@ FACTS = tuple(
         (
             "What is the crown of Aldern set with?",
             "The crown of Aldern is set with rubies.",
-            "rub",
+            "rubies",
             "The crown of Aldern is worn once a year.",
         ),
         (

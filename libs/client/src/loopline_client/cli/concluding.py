@@ -8,11 +8,10 @@ import typer
 from loopline_client.cli import run_options as options
 from loopline_client.cli.evaluating import RunId
 from loopline_client.cli.gating import exit_status, junit, markdown, screen
-from loopline_client.cli.messages import told_as_json
-from loopline_client.cli.output import AsJson, fail, run, say, table
+from loopline_client.cli.output import AsJson, as_json, fail, run, say, table
 
 if TYPE_CHECKING:
-    from loopline.evaluation.v1.run_service_pb2 import CompareRunsResponse
+    from loopline_client.run_results import Comparison
 
 # An exit status of `gate`.
 UNDECIDED = 2
@@ -34,7 +33,7 @@ def compare(
     Example:  loopline eval compare 1f2e... 9a8b... --slice language --report compare.html
     """
 
-    async def work() -> "CompareRunsResponse":
+    async def work() -> "Comparison":
         from loopline_client.library import Loopline
 
         async with Loopline.local() as line:
@@ -51,7 +50,7 @@ def compare(
     if report:
         report.write_text(found.report)
     if json_:
-        told_as_json(found)
+        as_json(found)
         return
     for made in found.changed:
         say(f"{made.kind}: {made.before or '-'} -> {made.after or '-'}")
@@ -107,13 +106,13 @@ def gate(
     if markdown_:
         markdown_.write_text(markdown(decided))
     if json_:
-        told_as_json(decided)
+        as_json(decided)
     else:
         screen(decided)
     raise typer.Exit(exit_status(decided))
 
 
-def _say_compared(found: "CompareRunsResponse") -> None:
+def _say_compared(found: "Comparison") -> None:
     table(
         ["metric", "slice", "before", "after", "effect", f"{found.level:.0%}", "p", "rows", ""],
         (

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from loopline_client.cli.messages import listed_as_json, told_as_json
-from loopline_client.cli.output import AsJson, fail, problems, run, say, table
+from loopline_client.cli.output import AsJson, as_json, fail, problems, run, say, table
 
 if TYPE_CHECKING:
-    from loopline.evaluation.v1.dataset_service_pb2 import DatasetRow, DatasetVersion, LineProblem
+    from loopline_client.dataset_results import DatasetRow, DatasetVersion, LineProblem
 
 datasets = typer.Typer(help="Datasets: questions with what is known of their answers", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="NAME, NAME@NUMBER or NAME@HASH")]
@@ -31,13 +30,13 @@ def list_(name: Annotated[str, typer.Argument(help="All versions of one")] = "",
         from loopline_client.library import Loopline
 
         async with Loopline.local() as line:
-            return list(await line.datasets.listed(name))
+            return await line.datasets.listed(name)
 
     found = run(work())
     if json_:
-        listed_as_json(found)
+        as_json(found)
         return
-    rows = ((f"{v.name}@{v.number}", v.rows - v.erased, v.hash[:12], v.created_at.ToDatetime(), v.note) for v in found)
+    rows = ((f"{v.name}@{v.number}", v.rows - v.erased, v.hash[:12], v.created_at, v.note) for v in found)
     table(["dataset", "rows", "hash", "made", "from"], rows, "no dataset yet: loopline datasets import NAME FILE")
 
 
@@ -58,7 +57,7 @@ def show(
 
     found = run(work())
     if json_:
-        told_as_json(found)
+        as_json(found)
         return
     version = found.version
     say(f"{version.name}@{version.number}  {version.hash}  {version.rows} rows, {version.note}", "bold")
@@ -108,9 +107,9 @@ def import_(
 
     done = run(work())
     if json_:
-        told_as_json(done)
+        as_json(done)
     _problems(done.problems)
-    if not done.HasField("version"):
+    if not done.version:
         fail(f"nothing is imported: {len(done.problems)} bad lines (leave out --strict to import the others)")
     if not json_:
         version = done.version
@@ -131,7 +130,7 @@ def diff(before: Name, after: Name, json_: AsJson = False) -> None:
     found = run(work())
     differs = bool(found.added or found.removed or found.changed)
     if json_:
-        told_as_json(found)
+        as_json(found)
         raise typer.Exit(int(differs))
     for sign, rows in (("+", found.added), ("-", found.removed)):
         for row in rows:
@@ -258,7 +257,7 @@ def _derived(dataset: str, shares: dict[str, float], where: list[str], seed: int
         from loopline_client.library import Loopline
 
         async with Loopline.local() as line:
-            return list(await line.datasets.derive(dataset, shares, where=where, seed=seed))
+            return await line.datasets.derive(dataset, shares, where=where, seed=seed)
 
     for version in run(work()):
         say(f"{version.name}@{version.number}: {version.rows} rows")

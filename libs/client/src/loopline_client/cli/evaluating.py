@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from loopline_client.cli import run_options as options
-from loopline_client.cli.messages import listed_as_json, told_as_json
-from loopline_client.cli.output import AsJson, run, say, table
+from loopline_client.cli.output import AsJson, as_json, run, say, table
 
 if TYPE_CHECKING:
-    from loopline.evaluation.v1.run_service_pb2 import Run, RunSpec
+    from loopline_client.run_results import Run, RunResult, RunSpec
 
 evaluating = typer.Typer(name="eval", help="Runs of a dataset, comparisons and gates", no_args_is_help=True)
 RunId = Annotated[str, typer.Argument(help="The run's id")]
-STATES = ("", "waiting", "running", "finished", "interrupted", "cancelled")
 
 
 @evaluating.command("run")
@@ -57,10 +55,10 @@ def run_(
 
     done = run(work())
     if json_:
-        told_as_json(done)
+        as_json(done)
     elif not estimate:
         _show(done)
-    if not estimate and STATES[done.run.state] != "finished":
+    if not estimate and done.run.state != "FINISHED":
         raise typer.Exit(1)
 
 
@@ -72,20 +70,20 @@ def list_(most: Annotated[int, typer.Option(help="How many")] = 20, json_: AsJso
         from loopline_client.library import Loopline
 
         async with Loopline.local() as line:
-            return list(await line.runs.listed(most))
+            return await line.runs.listed(most)
 
     found = run(work())
     if json_:
-        listed_as_json(found)
+        as_json(found)
         return
     rows = (
         (
             one.run_id,
-            STATES[one.state],
+            one.state.lower(),
             f"{one.done}/{one.units}",
             _dataset(one.spec),
             _target(one.spec),
-            one.created_at.ToDatetime(),
+            one.created_at,
         )
         for one in found
     )
@@ -104,7 +102,7 @@ def show(run_id: RunId, json_: AsJson = False) -> None:
 
     found = run(work())
     if json_:
-        told_as_json(found)
+        as_json(found)
     else:
         _show(found)
 
@@ -131,7 +129,7 @@ def cancel(run_id: RunId) -> None:
         async with Loopline.local() as line:
             return await line.runs.cancel(run_id)
 
-    say(f"{run_id} is {STATES[run(work()).state]}")
+    say(f"{run_id} is {run(work()).state.lower()}")
 
 
 @evaluating.command("export")
@@ -170,22 +168,22 @@ def _followed(run_id: str, *, resume: bool) -> None:
 
     done = run(work())
     _show(done)
-    if STATES[done.run.state] != "finished":
+    if done.run.state != "FINISHED":
         raise typer.Exit(1)
 
 
-def _show(found: Any) -> None:
+def _show(found: "RunResult") -> None:
     one = found.run
     say(
-        f"run {one.run_id}: {STATES[one.state]}, {one.done} of {one.units} units, {found.failed} answers failed", "bold"
+        f"run {one.run_id}: {one.state.lower()}, {one.done} of {one.units} units, {found.failed} answers failed", "bold"
     )
     if one.error:
         say(one.error, "red")
     rows = (
         (
             metric.metric,
-            f"{metric.mean:.3f}" if metric.HasField("mean") else "-",
-            f"{metric.low:.3f} to {metric.high:.3f}" if metric.HasField("mean") and isfinite(metric.low) else "",
+            f"{metric.mean:.3f}" if metric.mean is not None else "-",
+            f"{metric.low:.3f} to {metric.high:.3f}" if metric.mean is not None and isfinite(metric.low) else "",
             metric.rows,
             ", ".join(f"{count} {reason}" for reason, count in sorted(metric.missing.items())),
         )
@@ -197,9 +195,9 @@ def _show(found: Any) -> None:
     for made in found.made_by:
         say(f"{made.kind}: {made.name} ({made.answers})", "dim")
     spent = one.spent
-    money = f", {spent.money:.4f} paid" if spent.HasField("money") else ""
+    money = f", {spent.money:.4f} paid" if spent.money is not None else ""
     say(
-        f"{spent.requests} requests, {spent.prompt_tokens + spent.completion_tokens:,} tokens{money}; seed {one.spec.seed}",
+        f"{spent.requests} requests, {spent.tokens:,} tokens{money}; seed {one.spec.seed}",
         "dim",
     )
 

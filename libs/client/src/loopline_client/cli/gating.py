@@ -2,20 +2,19 @@
 
 from xml.etree import ElementTree as Xml
 
-from loopline.evaluation.v1.events_pb2 import GATE_VERDICT_FAIL, GATE_VERDICT_PASS
-from loopline.evaluation.v1.run_service_pb2 import GateCheck, GateResponse
 from loopline_client.cli.output import say, table
+from loopline_client.run_results import GateCheck, Gated
 
 _DOUBT = "not enough evidence"
 UNSTABLE_SHOWN = 8
 
 
-def exit_status(decided: GateResponse) -> int:
+def exit_status(decided: Gated) -> int:
     """0 pass, 1 fail, 2 not enough evidence."""
     return {"pass": 0, "FAIL": 1, _DOUBT: 2}[_word(decided.decision.verdict)]
 
 
-def screen(decided: GateResponse) -> None:
+def screen(decided: Gated) -> None:
     """Why, for people."""
     verdict = _word(decided.decision.verdict)
     colour = {"pass": "bold green", "FAIL": "bold red"}.get(verdict, "bold yellow")
@@ -31,7 +30,7 @@ def screen(decided: GateResponse) -> None:
         )
 
 
-def junit(decided: GateResponse) -> str:
+def junit(decided: Gated) -> str:
     """One test case a bound; one that cannot be decided is an error."""
     counts = [_word(one.verdict) for one in decided.checks]
     suite = Xml.Element(
@@ -43,9 +42,9 @@ def junit(decided: GateResponse) -> str:
     )
     for one in decided.checks:
         case = Xml.SubElement(suite, "testcase", classname=f"gate.{decided.decision.run_id}", name=one.name)
-        if one.verdict == GATE_VERDICT_FAIL:
+        if one.verdict == "FAIL":
             Xml.SubElement(case, "failure", message=one.told).text = one.told
-        elif one.verdict != GATE_VERDICT_PASS:
+        elif one.verdict != "PASS":
             Xml.SubElement(case, "error", message=f"{_DOUBT}: {one.told}").text = one.told
         else:
             Xml.SubElement(case, "system-out").text = one.told
@@ -53,7 +52,7 @@ def junit(decided: GateResponse) -> str:
     return written + "\n"
 
 
-def markdown(decided: GateResponse) -> str:
+def markdown(decided: Gated) -> str:
     """A heading and a table."""
     lines = [
         f"### Gate: {_word(decided.decision.verdict)}",
@@ -72,9 +71,9 @@ def _line(one: GateCheck) -> str:
     return f"| {_word(one.verdict)} | {one.name.replace('|', '/')} | {one.told.replace('|', '/')} |"
 
 
-def _against(decided: GateResponse) -> str:
+def _against(decided: Gated) -> str:
     return f" against `{decided.decision.baseline_id}`" if decided.decision.baseline_id else ""
 
 
-def _word(verdict: int) -> str:
-    return "pass" if verdict == GATE_VERDICT_PASS else "FAIL" if verdict == GATE_VERDICT_FAIL else _DOUBT
+def _word(verdict: str) -> str:
+    return "pass" if verdict == "PASS" else "FAIL" if verdict == "FAIL" else _DOUBT

@@ -8,7 +8,7 @@ import typer
 from loopline_client.cli.output import fail, problems
 
 if TYPE_CHECKING:
-    from loopline.evaluation.v1.run_service_pb2 import EstimateRunResponse, RunSpec
+    from loopline_client.run_results import Estimate, RunSpec
     from loopline_client.runs import Runs
 
 Dataset = Annotated[str, typer.Option("--dataset", help="NAME, NAME@NUMBER or NAME@HASH")]
@@ -35,16 +35,14 @@ async def until_over(runs: "Runs", run_id: str, *, quiet: bool) -> None:
     """Shows how far it is, with time and tokens left, until it is over."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from loopline.evaluation.v1.run_service_pb2 import RUN_STATE_WAITING
-
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
     with Progress(*columns, console=problems, disable=quiet, transient=True) as bar:
         shown = bar.add_task(f"run {run_id}", total=None, left="")
         async for now in runs.watch(run_id):
-            left = f"{now.seconds_left:.0f} s left" if now.HasField("seconds_left") else ""
-            turn = " waits for others to end" if now.state == RUN_STATE_WAITING else ""
-            spent = now.spent.prompt_tokens + now.spent.completion_tokens
-            cost = f", {spent:,} tokens" + (f", {now.tokens_left:,} to come" if now.HasField("tokens_left") else "")
+            left = f"{now.seconds_left:.0f} s left" if now.seconds_left is not None else ""
+            turn = " waits for others to end" if now.state == "WAITING" else ""
+            spent = now.spent.tokens
+            cost = f", {spent:,} tokens" + (f", {now.tokens_left:,} to come" if now.tokens_left is not None else "")
             bar.update(
                 shown,
                 description=f"run {run_id}{turn}",
@@ -68,25 +66,25 @@ async def spec_of(
     most_tokens: int,
 ) -> "RunSpec":
     """What the options ask for; a file of given answers is brought first."""
-    from loopline.evaluation.v1.run_service_pb2 import RunSpec, RunTarget
     from loopline_client.overrides import overrides_of
+    from loopline_client.run_results import RunSpec, RunTarget
 
     asked = RunTarget()
     if target.startswith(("http://", "https://")):
-        asked.url = target
+        asked = RunTarget(url=target)
     elif target != "live":
         if not Path(target).is_file():
             fail(f"--target is live, an address, or a file of given answers; there is no file {target}")
         put = await runs.put_answers(Path(target).read_bytes())
         for bad in put.problems[:20]:
             problems.print(f"{target}, line {bad.line}: {bad.message}", style="yellow", markup=False)
-        asked.answers = put.answers
+        asked = RunTarget(answers=put.answers)
     return RunSpec(
         dataset=dataset,
-        where=where or [],
-        metrics=names_of(metrics),
+        where=tuple(where or ()),
+        metrics=tuple(names_of(metrics)),
         target=asked,
-        collections=collection or [],
+        collections=tuple(collection or ()),
         repeat=repeat,
         seed=seed,
         at_once=at_once,
@@ -110,7 +108,7 @@ def metrics_of(policy: str) -> list[str]:
         fail("the policy is a YAML mapping with `metrics`", 2)
 
 
-def say_estimate(found: "EstimateRunResponse") -> None:
+def say_estimate(found: "Estimate") -> None:
     """What a run will take, on standard error."""
     parts = [
         f"{found.units} units",
@@ -118,8 +116,8 @@ def say_estimate(found: "EstimateRunResponse") -> None:
         f"{found.judge_calls} judgements",
         f"about {found.tokens:,} tokens",
     ]
-    if found.HasField("money"):
+    if found.money is not None:
         parts.append(f"{found.money:.2f} to pay")
-    if found.HasField("seconds"):
+    if found.seconds is not None:
         parts.append(f"{found.seconds:.0f} s")
     problems.print(f"{', '.join(parts)} (by {found.based_on})", style="dim", markup=False)

@@ -3,10 +3,13 @@
 import uuid
 
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loopline_evaluation.adapters.tables import PURSES, RESERVATIONS
 from loopline_evaluation.model import Purse, Reason, Spending, Unjudged
 from loopline_sql.database import Database
+
+SPENT = PURSES.c.prompt_tokens + PURSES.c.completion_tokens + PURSES.c.open_tokens
 
 
 class BudgetSql:
@@ -19,30 +22,26 @@ class BudgetSql:
         """See the port."""
         reservation = uuid.uuid4().hex
         async with self._database.transaction() as db:
-            await self._database.hold(db, "purse", purse.name)
-            mine = PURSES.c.purse == purse.name
-            known = (await db.execute(select(PURSES).where(mine))).first()
-            if known is None:
+            if not await _taken(db, purse, tokens):
                 zero = {"requests": 0, "prompt_tokens": 0, "completion_tokens": 0, "open_tokens": 0}
-                await db.execute(insert(PURSES).values(purse=purse.name, **zero))
-            spent = known.prompt_tokens + known.completion_tokens + known.open_tokens if known else 0
-            if spent + tokens > purse.most_tokens:
-                left = purse.most_tokens - spent
-                told = f"{left} of {purse.most_tokens} tokens are left of {purse.name}; this request may need {tokens}"
-                raise Unjudged(told, reason=Reason.BUDGET_SPENT)
-            more = {"requests": PURSES.c.requests + 1, "open_tokens": PURSES.c.open_tokens + tokens}
-            await db.execute(update(PURSES).where(mine).values(**more))
+                made = self._database.insert(PURSES).values(purse=purse.name, **zero).on_conflict_do_nothing()
+                if not (await db.execute(made)).rowcount or not await _taken(db, purse, tokens):
+                    known = (await db.execute(select(SPENT).where(PURSES.c.purse == purse.name))).scalar_one()
+                    left = purse.most_tokens - known
+                    told = (
+                        f"{left} of {purse.most_tokens} tokens are left of {purse.name}; this request may need {tokens}"
+                    )
+                    raise Unjudged(told, reason=Reason.BUDGET_SPENT)
             await db.execute(insert(RESERVATIONS).values(id=reservation, purse=purse.name, tokens=tokens))
         return reservation
 
     async def settle(self, reservation: str, prompt_tokens: int, completion_tokens: int) -> None:
         """See the port."""
         async with self._database.transaction() as db:
-            mine = RESERVATIONS.c.id == reservation
-            held = (await db.execute(select(RESERVATIONS).where(mine))).first()
+            taken = delete(RESERVATIONS).where(RESERVATIONS.c.id == reservation)
+            held = (await db.execute(taken.returning(RESERVATIONS.c.purse, RESERVATIONS.c.tokens))).first()
             if held is None:
                 return
-            await db.execute(delete(RESERVATIONS).where(mine))
             done = {
                 "open_tokens": PURSES.c.open_tokens - held.tokens,
                 "prompt_tokens": PURSES.c.prompt_tokens + prompt_tokens,
@@ -56,3 +55,10 @@ class BudgetSql:
         if not rows:
             return Spending()
         return Spending(rows[0].requests, rows[0].prompt_tokens, rows[0].completion_tokens, rows[0].open_tokens)
+
+
+async def _taken(db: AsyncConnection, purse: Purse, tokens: int) -> bool:
+    """Sets so many aside and counts the request, in one statement; False when the purse is not there or has not so much left."""
+    more = {"requests": PURSES.c.requests + 1, "open_tokens": PURSES.c.open_tokens + tokens}
+    enough = (PURSES.c.purse == purse.name, SPENT + tokens <= purse.most_tokens)
+    return bool((await db.execute(update(PURSES).where(*enough).values(**more))).rowcount)

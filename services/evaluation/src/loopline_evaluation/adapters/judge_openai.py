@@ -105,13 +105,14 @@ class OpenAiJudge:
             except httpx2.TransportError as error:
                 spending.open_tokens += ceiling
                 raise _Again(Unjudged(f"the judge is away: {_brief(error)}", reason=Reason.UNAVAILABLE)) from error
-            if reply.status_code != 200:
-                await self._budget.settle(reservation, 0, 0)
-                raise _refused(reply)
-            prompt_tokens, completion_tokens = _usage(reply, ceiling - self.model.max_tokens, self.model.max_tokens)
-            spending.prompt_tokens += prompt_tokens
-            spending.completion_tokens += completion_tokens
-            await self._budget.settle(reservation, prompt_tokens, completion_tokens)
+        # The next request goes out while this one is put down.
+        if reply.status_code != 200:
+            await self._budget.settle(reservation, 0, 0)
+            raise _refused(reply)
+        prompt_tokens, completion_tokens = _usage(reply, ceiling - self.model.max_tokens, self.model.max_tokens)
+        spending.prompt_tokens += prompt_tokens
+        spending.completion_tokens += completion_tokens
+        await self._budget.settle(reservation, prompt_tokens, completion_tokens)
         return _text(reply)
 
 

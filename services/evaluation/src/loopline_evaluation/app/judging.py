@@ -102,7 +102,9 @@ class LiveJudging:
 
         async def one(name: str) -> Score:
             score = (await self._judges.judge(answer, [name], purse))[0]
-            await self._queue.note(answer.answer_id, score)
+            # The only one is kept when it is finished.
+            if len(wanted) > 1:
+                await self._queue.note(answer.answer_id, score)
             return score
 
         scores = [*noted.values(), *await asyncio.gather(*(one(name) for name in wanted))]

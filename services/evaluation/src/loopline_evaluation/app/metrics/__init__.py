@@ -1,7 +1,7 @@
 """Metrics without a judge: they run on every answer. One more is one function and one line here."""
 
 from loopline_evaluation.app.metrics.case import Case, Metric, scored
-from loopline_evaluation.app.metrics.citing import CITATION_COVERAGE, CITATION_PRECISION, QUOTES_VERIFIED
+from loopline_evaluation.app.metrics.citing import CITATION_COVERAGE, CITATION_GAP, CITATION_PRECISION, QUOTES_VERIFIED
 from loopline_evaluation.app.metrics.form import EMPTY, LENGTH, REFUSAL, REPETITION
 from loopline_evaluation.app.metrics.language import LANGUAGE_MATCH
 from loopline_evaluation.app.metrics.meaning import ANSWER_SIMILARITY, CONTEXT_RELEVANCE, SUPPORT_MEANING, texts_of
@@ -13,6 +13,7 @@ MODEL_FREE: tuple[Metric, ...] = (
     SUPPORT,
     CITATION_PRECISION,
     CITATION_COVERAGE,
+    CITATION_GAP,
     QUOTES_VERIFIED,
     CONTEXT_RELEVANCE,
     REFUSAL,
