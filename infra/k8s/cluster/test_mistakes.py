@@ -49,6 +49,12 @@ MISTAKES = (
     Mistake("a figure that nobody shows", "components/observed/alerts.yaml", "loopline_last_fetch_age_seconds", "loopline_fetch_age_seconds",
             "figure_is_one"),
     Mistake("a method that does not exist", "services/retrieval/scaling.yaml", 'method="Search"', 'method="Find"', "calls_in_flight"),
+    Mistake("a model that new collections do not name", "components/tei/tei.env", "REVISION=c9745ed1", "REVISION=8b3219a9",
+            "text_embeddings"),
+    Mistake("a question to Prometheus that nobody tried", "components/tgi/scaling.yaml", "sum(rate(", "avg(rate(", "asks_of_prometheus"),
+    Mistake("a server of embeddings for all", "components/tei/network.yaml", "name: embedding\n        - namespaceSelector",
+            "name: retrieval\n        - namespaceSelector", "server_of_embeddings"),
+    Mistake("a value that no chart reads", "values/nats.yaml", "  monitor:", "  monitoring:", "its_chart_reads"),
     Mistake("a public route to a service that is not", "components/edge/routes.yaml", "name: loopline-retrieval", "name: loopline-embedding",
             "way_in"),
 )  # fmt: skip
@@ -59,7 +65,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of all that the checks read, beside the services as they are."""
     root = tmp_path_factory.mktemp("mistakes")
     shutil.copytree(FOLDER, root / "infra/k8s", ignore=shutil.ignore_patterns("__pycache__", "cluster"))
-    (root / "services").symlink_to(ROOT / "services")
+    for beside in ("services", "skaffold.yaml"):
+        (root / beside).symlink_to(ROOT / beside)
     return root / "infra/k8s"
 
 
