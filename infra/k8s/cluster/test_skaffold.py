@@ -3,14 +3,16 @@
 import os
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from loopline_k8s.control_plane import ControlPlane
+from loopline_k8s.control_plane import ControlPlane, control_plane
+from loopline_k8s.definitions import definitions
 from loopline_k8s.manifests import FOLDER, SERVICES, kubectl, objects_in, of_kind, overlay, pod_of
-from loopline_k8s.scaling import secrets_for
+from loopline_k8s.scaling import ready, secrets_for
 from loopline_k8s.schemas import violations
 from loopline_local.building import built
 
@@ -21,9 +23,9 @@ MODULES = [config["metadata"]["name"] for config in CONFIGS if config["metadata"
 PROFILES = ("cpu", "gpu")
 
 
-def skaffold(home: Path, *arguments: str, profile: str) -> str:
+def skaffold(home: Path, *arguments: str, profile: str = "cpu", **more: str) -> str:
     # It asks whether it may report and begs for opinions, in the middle of what it prints.
-    (home / ".skaffold").mkdir()
+    (home / ".skaffold").mkdir(exist_ok=True)
     (home / ".skaffold/config").write_text("global: {collect-metrics: false, survey: {disable-prompt: true}}\n")
     command = [
         str(built("skaffold")),
@@ -35,6 +37,7 @@ def skaffold(home: Path, *arguments: str, profile: str) -> str:
         "PATH": f"{Path(kubectl()).parent}:{os.defpath}",
         "SKAFFOLD_UPDATE_CHECK": "false",
         "SKAFFOLD_INTERACTIVE": "false",
+        **more,
     }
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -75,6 +78,35 @@ def test_every_service_is_a_module_and_forwards_to_loopback_alone():
     assert len(set(ports)) == len(ports) == len(SERVICES)
 
 
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane with nothing of ours but the Secrets that a developer makes first; nobody scales there."""
+    with control_plane(tmp_path_factory.mktemp("apart"), nodes=2) as plane:
+        plane.kubectl("apply", "--server-side", *(f"--filename={path}" for path in definitions()))
+        environment = {"PATH": f"{Path(kubectl()).parent}:{os.environ['PATH']}", "KUBECONFIG": str(plane.kubeconfig)}
+        script = [str(ROOT / "infra/k8s/laptop/secrets.sh")]
+        done = subprocess.run(["bash", *script], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.strip()) == 64
+        yield plane
+
+
+def deployed(plane: ControlPlane, home: Path, module: str) -> set[str]:
+    """The Deployments that are there and ready after it; images are named, not built."""
+    images = {one["image"] for config in CONFIGS for one in config.get("build", {}).get("artifacts", ())}
+    named = [f"--images={image}={image}:of-a-test" for image in sorted(images)]
+    skaffold(home, "deploy", "-m", module, *named, KUBECONFIG=str(plane.kubeconfig))
+    found = ready(plane)
+    assert min(found.values()) >= 1, found
+    return set(found)
+
+
+def test_one_module_brings_its_service_and_all_bring_the_line(apart: ControlPlane, tmp_path: Path):
+    assert deployed(apart, tmp_path, "embedding") == {"embedding"}
+    assert apart.get("job", "provision", "-n", "loopline")
+    assert deployed(apart, tmp_path, "line") == {*SERVICES, "model-server"}
+
+
 def test_what_is_verified_is_the_whole_line_from_outside(tmp_path: Path):
     (line,) = (config for config in CONFIGS if config["metadata"]["name"] == "line")
     (case,) = line["verify"]
@@ -98,17 +130,12 @@ def test_what_is_verified_is_the_whole_line_from_outside(tmp_path: Path):
     assert [one["verify"] for one in objects_in(told) if one["metadata"]["name"] == "line"] == [line["verify"]]
 
 
-def test_the_secrets_of_a_laptop_are_all_that_its_pods_ask_for(running: ControlPlane):
-    environment = {"PATH": f"{Path(kubectl()).parent}:{os.environ['PATH']}", "KUBECONFIG": str(running.kubeconfig)}
-    script = ROOT / "infra/k8s/laptop/secrets.sh"
-    done = subprocess.run(["bash", script], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.strip()) == 64
+def test_the_secrets_of_a_laptop_are_all_that_its_pods_ask_for(apart: ControlPlane):
     asked = secrets_for([*overlay("cpu"), *objects_in((ROOT / "infra/k8s/laptop/verify/job.yaml").read_text())])
     for wanted in asked:
         name = wanted["metadata"]["name"]
         namespace = "loopline-verify" if name == "check" else "loopline"
-        there = running.get("secret", name, "-n", namespace)
+        there = apart.get("secret", name, "-n", namespace)
         assert set(wanted["stringData"]) <= set(there["data"]), name
 
 
