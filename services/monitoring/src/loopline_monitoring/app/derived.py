@@ -5,6 +5,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 import msgpack
@@ -45,7 +46,7 @@ class Derived:
         values |= self._subject(place, values.get("question.embedding"))
         values |= self._duplicate(place, observed)
         values |= self._freshness(observed)
-        if any(name.startswith(("feature.", "prediction.")) for name in values):
+        if _predicted(tuple(values)):
             observed, more = self._prediction(place, observed)
             values |= more
         return replace(observed, values=values)
@@ -162,7 +163,7 @@ class Derived:
     def _prediction(self, place: Place, observed: Observed) -> tuple[Observed, dict[str, Value]]:
         more: dict[str, Value] = {}
         name = (*place, observed.about)
-        given = {signal for signal in observed.values if signal.startswith("feature.")}
+        given = _features(tuple(observed.values))
         if given:
             known = self._features.setdefault(place, set())
             if not given <= known and len(known) < MOST_FEATURES:
@@ -188,6 +189,17 @@ class Derived:
             oldest = next(iter(self._pending))
             del self._pending[oldest]
             self._changed.add(("pending", "\x1f".join(oldest)))
+
+
+@lru_cache(512)
+def _features(signals: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(signal for signal in signals if signal.startswith("feature."))
+
+
+@lru_cache(512)
+def _predicted(signals: tuple[str, ...]) -> bool:
+    """Whether such a fact is about a prediction."""
+    return any(signal.startswith(("feature.", "prediction.")) for signal in signals)
 
 
 def _judged(predicted: Value, label: Value) -> Iterator[tuple[str, Value]]:
