@@ -71,7 +71,8 @@ async def measure(home: Path, keys: dict[str, str], count: int, most_s: float) -
         idle = [await found_after(small, f"before{n}") for n in range(IDLE)]
         began = time.perf_counter()
         uploading = asyncio.create_task(upload(large, count))
-        beside, uploaded_s, left = [], 0.0, count
+        beside: list[float] = []
+        uploaded_s, left = 0.0, count
         await asyncio.sleep(2)
         while left and time.perf_counter() - began < most_s:
             if uploading.done() and not uploaded_s:

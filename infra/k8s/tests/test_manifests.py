@@ -108,15 +108,17 @@ def test_every_service_has_its_manifests_and_its_way_in():
         assert names & services == wanted, kind
 
 
+@pytest.mark.parametrize("name", OVERLAYS)
 @pytest.mark.parametrize("service", SERVICES)
-def test_settings_know_every_variable_and_miss_none(service: str, monkeypatch: pytest.MonkeyPatch):
-    given = environment(deployment(service), base())
+def test_settings_know_every_variable_and_miss_none(service: str, name: str, monkeypatch: pytest.MonkeyPatch):
+    given = environment(named(overlay(name), "Deployment", f"loopline-{service}"), overlay(name))
     assert set(given) - leaves(settings_of(service)) == set()
-    for name, value in given.items():
+    for variable, value in given.items():
         secret = SECRETS["url" if value.endswith("-url") else "key"]
-        monkeypatch.setenv(name, secret if value.startswith("secret ") else value)
+        monkeypatch.setenv(variable, secret if value.startswith("secret ") else value)
     settings: Any = settings_of(service)()
     assert settings.access.mode == "keys"
+    assert settings.grpc.tls.used == settings.peers.used == settings.nats.tls.used == (name == "secure")
 
 
 def test_the_step_that_provisions_knows_its_variables(monkeypatch: pytest.MonkeyPatch):
@@ -127,6 +129,44 @@ def test_the_step_that_provisions_knows_its_variables(monkeypatch: pytest.Monkey
     settings = ProvisionSettings()
     services = environment(deployment("ingestion"), base())
     assert (settings.nats.url, settings.provision.replicas) == (services["NATS__URL"], 3)
+
+
+@pytest.mark.parametrize("workload", [*(f"loopline-{service}" for service in SERVICES), "provision"])
+def test_certificates_and_credentials_are_where_the_settings_look(workload: str):
+    found = named(overlay("secure"), "Job" if workload == "provision" else "Deployment", workload)
+    own, pod = workload.removeprefix("loopline-"), pod_of(found)["spec"]
+    (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "secure")
+    sources = [source["secret"] for source in volume["projected"]["sources"]]
+    credentials = [{"key": "nats.creds", "path": "nats.creds"}]
+    assert sources == [{"name": f"{own}-tls"}, {"name": own, "items": credentials}]
+    assert pod["securityContext"]["fsGroup"] == 10001  # who may read them
+    (container,) = pod["containers"]
+    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    files = {value for value in environment(found, overlay("secure")).values() if value.startswith("/secure/")}
+    names = ("tls.crt", "tls.key", "ca.crt", "nats.creds")
+    assert files == {f"{mounted['secure']}/{name}" for name in names}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_behind_tls_probes_ask_at_the_port_of_health(service: str):
+    found = named(overlay("secure"), "Deployment", f"loopline-{service}")
+    given, (container,) = environment(found, overlay("secure")), pod_of(found)["spec"]["containers"]
+    assert {str(container[probe]["grpc"]["port"]) for probe in ("startupProbe", "readinessProbe")} == {
+        given["GRPC__HEALTH_PORT"]
+    }
+    assert {port["name"]: str(port["containerPort"]) for port in container["ports"]}["health"] == "50052"
+    ports = named(overlay("secure"), "Service", found["metadata"]["name"])["spec"]["ports"]
+    assert all("appProtocol" not in port for port in ports)  # h2c would be without TLS
+    # Who is asked from outside shows a certificate; who is asked by services alone wants one too.
+    routed = {policy["metadata"]["name"] for policy in of_kind(overlay("secure"), "BackendTLSPolicy")}
+    assert ("GRPC__TLS__CA" in given) == (service not in routed)
+    assert routed == {route["metadata"]["name"] for route in of_kind(overlay("secure"), "GRPCRoute")}
+
+
+def test_behind_credentials_the_scalers_read_the_account_that_the_operator_tells():
+    spec = named(overlay("secure"), "TriggerAuthentication", "nats")["spec"]
+    assert spec["secretTargetRef"] == [{"parameter": "account", "name": "provision", "key": "account"}]
+    assert [parameter["parameter"] for parameter in spec["configMapTargetRef"]] == ["natsServerMonitoringEndpoint"]
 
 
 @pytest.mark.parametrize("name", OVERLAYS)

@@ -6,7 +6,9 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from loopline.embedding.v1 import embedding_service_pb2_grpc
 from loopline.embedding.v1.embedding_service_pb2 import EmbedQueryRequest, EmbedQueryResponse
@@ -16,6 +18,7 @@ from loopline_runtime.errors import LooplineError, Unavailable
 from loopline_runtime.settings import Grpc
 from loopline_runtime.tls import Tls
 from loopline_testing.certificates import Certificates
+from loopline_testing.nats import free_port
 
 EMBEDDING = "loopline.embedding.v1.EmbeddingService"
 
@@ -131,3 +134,26 @@ async def test_files_that_do_not_fit_stop_the_boot_in_words(certificates: Certif
             pass
     with pytest.raises(ValueError, match="needs its key"):
         Tls(certificate=own.certificate)
+
+
+async def test_a_probe_without_tls_is_answered_on_the_port_of_health_and_nothing_else_is(certificates: Certificates):
+    """Kubelets' gRPC probes speak no TLS."""
+    settings = Grpc(port=0, health_port=free_port(), tls=certificates.issue("door"), grace_s=0)
+    add = embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server
+    probed = f"127.0.0.1:{settings.health_port}"
+    async with serving(settings, keys=None, doors=[Door(add, Servicer(), EMBEDDING)]) as open_:
+        async with grpc.aio.insecure_channel(probed) as channel:
+            stub: Any = health_pb2_grpc.HealthStub(channel)
+            reply = await stub.Check(health_pb2.HealthCheckRequest(service=EMBEDDING), timeout=3)
+            assert reply.status == health_pb2.HealthCheckResponse.SERVING
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await embedding_service_pb2_grpc.EmbeddingServiceStub(channel).EmbedQuery(EmbedQueryRequest())
+            assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        with pytest.raises(Unavailable):
+            await asked(open_.port, None, "127.0.0.1")
+    with pytest.raises(Unavailable, match="taken"):
+        async with (
+            serving(settings, keys=None, doors=[Door(add, Servicer(), EMBEDDING)]),
+            serving(settings, keys=None, doors=[Door(add, Servicer(), EMBEDDING)]),
+        ):
+            pass

@@ -11,7 +11,9 @@ from loopline_runtime.errors import Unavailable
 # Of KEDA all, for its operator watches them; of the others those in use.
 SOURCES = {
     "github.com/kedacore/keda/v2@v2.20.2": ("config/crd/bases/*.yaml",),
-    "sigs.k8s.io/gateway-api@v1.4.1": ("config/crd/standard/*_gateways.yaml", "config/crd/standard/*_grpcroutes.yaml"),
+    "sigs.k8s.io/gateway-api@v1.4.1": tuple(
+        f"config/crd/standard/*_{plural}.yaml" for plural in ("gateways", "grpcroutes", "backendtlspolicies")
+    ),
     "github.com/prometheus-operator/prometheus-operator@v0.85.0": (
         "example/prometheus-operator-crd/*_servicemonitors.yaml",
         "example/prometheus-operator-crd/*_prometheusrules.yaml",

@@ -102,6 +102,9 @@ def references(found: Object) -> Iterator[tuple[str, str]]:
     if found["kind"] == "TriggerAuthentication":
         for parameter in spec["configMapTargetRef"]:
             yield "ConfigMap", parameter["name"]
+    if found["kind"] == "BackendTLSPolicy":
+        for target in spec["targetRefs"]:
+            yield "Service", target["name"]
     if found["kind"] == "GRPCRoute":
         for parent in spec["parentRefs"]:
             yield "Gateway", parent["name"]

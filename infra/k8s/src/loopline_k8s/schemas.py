@@ -22,7 +22,15 @@ from loopline_k8s.manifests import FOLDER, Object, title
 KUBERNETES = "v1.36.0-local-strict"
 KEPT = FOLDER / "schemas"
 # What the manifests use of the three.
-KINDS = ("ScaledObject", "TriggerAuthentication", "Gateway", "GRPCRoute", "ServiceMonitor", "PrometheusRule")
+KINDS = (
+    "ScaledObject",
+    "TriggerAuthentication",
+    "Gateway",
+    "GRPCRoute",
+    "BackendTLSPolicy",
+    "ServiceMonitor",
+    "PrometheusRule",
+)
 
 
 def violations(found: Object) -> list[str]:
@@ -76,7 +84,7 @@ def strict(schema: Any, *, names: bool = False) -> Any:
 
 def told() -> Iterator[tuple[str, Object]]:
     """File name and schema of each kind in use, from the modules."""
-    wanted = {f"{kind.lower()}s" for kind in KINDS}
+    wanted = {f"{kind.lower()}s".replace("policys", "policies") for kind in KINDS}
     for path in definitions():
         if path.stem.rpartition("_")[2] not in wanted:
             continue

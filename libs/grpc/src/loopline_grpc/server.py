@@ -27,6 +27,7 @@ from loopline_grpc.wrapping import Wrapping
 from loopline_runtime.access import Keys
 from loopline_runtime.errors import Unavailable
 from loopline_runtime.settings import Grpc
+from loopline_runtime.tls import Tls
 
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
@@ -73,11 +74,12 @@ async def serving(
     health = Health(names, checks)
     wrapping = Wrapping(keys, Bounds(settings.at_once, settings.at_once_per_tenant), settings.default_deadline_s)
     server = grpc.aio.server(interceptors=[wrapping], options=_options(settings))
-    for door in (*doors, Door(health_pb2_grpc.add_HealthServicer_to_server, health, HEALTH)):
+    of_health = Door(health_pb2_grpc.add_HealthServicer_to_server, health, HEALTH)
+    for door in (*doors, of_health):
         door.add(door.servicer, server)
     reflect: Callable[..., None] = reflection.enable_server_reflection
     reflect([*names, HEALTH, reflection.SERVICE_NAME], server)
-    port = _bind(server, settings)
+    port = _bind(server, settings.host, settings.port, settings.tls)
     await server.start()
     log.info(
         "door open",
@@ -88,7 +90,7 @@ async def serving(
         tls=settings.tls.used,
     )
     try:
-        async with checking(health, checks):
+        async with _plain(settings, of_health), checking(health, checks):
             yield Serving(port=port, health=health)
     finally:
         health.stop()
@@ -98,15 +100,29 @@ async def serving(
         log.info("door closed", port=port)
 
 
-def _bind(server: grpc.aio.Server, settings: Grpc) -> int:
-    host = f"[{settings.host}]" if ":" in settings.host.strip("[]") else settings.host
-    credentials = of_door(settings.tls) if settings.tls.used else None
+@asynccontextmanager
+async def _plain(settings: Grpc, of_health: Door) -> AsyncIterator[None]:
+    """Says on a port of its own, to whoever asks, whether we serve, and nothing else."""
+    if not settings.health_port:
+        yield
+        return
+    server = grpc.aio.server(options=_options(settings))
+    of_health.add(of_health.servicer, server)
+    _bind(server, settings.host, settings.health_port, Tls())
+    await server.start()
     try:
-        if credentials:
-            return server.add_secure_port(f"{host}:{settings.port}", credentials)
-        return server.add_insecure_port(f"{host}:{settings.port}")
+        yield
+    finally:
+        await server.stop(None)
+
+
+def _bind(server: grpc.aio.Server, host: str, port: int, tls: Tls) -> int:
+    where = f"[{host}]:{port}" if ":" in host.strip("[]") else f"{host}:{port}"
+    credentials = of_door(tls) if tls.used else None
+    try:
+        return server.add_secure_port(where, credentials) if credentials else server.add_insecure_port(where)
     except RuntimeError as error:
-        raise Unavailable(f"GRPC__PORT {settings.port} on {settings.host} cannot be opened: it is taken") from error
+        raise Unavailable(f"the port {port} on {host} cannot be opened: it is taken") from error
 
 
 def _demand_rights(services: Sequence[str]) -> None:

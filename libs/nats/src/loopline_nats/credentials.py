@@ -90,6 +90,11 @@ class Authority:
         said = {way: claims["nats"][way] for way in ("pub", "sub")}
         return said == _both_ways(permissions) and claims["sub"] not in self._read()["revoked"]
 
+    @property
+    def account(self) -> str:
+        """How nats-server's monitoring (and so KEDA) calls the account that holds the streams."""
+        return _public(self._read()["account"])
+
     def users(self) -> list[str]:
         """Names that were given credentials and not revoked."""
         known = self._read()

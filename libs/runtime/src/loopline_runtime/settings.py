@@ -34,6 +34,8 @@ class Grpc(Group):
 
     host: str = "127.0.0.1"
     port: int = 50051
+    # A second port without TLS for grpc.health.v1 alone: kubelets' gRPC probes speak none. 0: there is none.
+    health_port: int = 0
     grace_s: float = 10.0
     # Calls in flight: in all, and of one tenant; the rest is refused at once.
     at_once: int = Field(default=256, gt=0)

@@ -21,13 +21,15 @@ def make(into: Annotated[Path, typer.Option(help="A new folder for the signing k
     from loopline_runtime.errors import LooplineError
 
     try:
-        Authority.made(into).give_all()
+        authority = Authority.made(into)
+        authority.give_all()
     except LooplineError as error:
         fail(str(error))
     say(
         f"nats-server: put {into / 'server.conf'} beside its configuration, with the line `include server.conf` in that"
     )
     say(f"each service its file: NATS__CREDENTIALS={into}/NAME.creds ({', '.join(SERVICES)})")
+    say(f"KEDA, to read what waits: account {authority.account}")
     say(f"you: LOOPLINE_NATS_CREDENTIALS={into / 'operator.creds'}")
 
 
