@@ -83,7 +83,9 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane with nothing of ours but the Secrets that a developer makes first; nobody scales there."""
     with control_plane(tmp_path_factory.mktemp("apart"), nodes=2) as plane:
         plane.kubectl("apply", "--server-side", *(f"--filename={path}" for path in definitions()))
-        environment = {"PATH": f"{Path(kubectl()).parent}:{os.environ['PATH']}", "KUBECONFIG": str(plane.kubeconfig)}
+        # kubectl keeps what it asked below its home.
+        environment = {"HOME": str(plane.home), "KUBECONFIG": str(plane.kubeconfig)}
+        environment["PATH"] = f"{Path(kubectl()).parent}:{os.environ['PATH']}"
         script = [str(ROOT / "infra/k8s/laptop/secrets.sh")]
         done = subprocess.run(["bash", *script], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
