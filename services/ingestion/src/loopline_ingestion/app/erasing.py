@@ -126,6 +126,8 @@ class Erasing:
         known = [*await self._journal.orders(), *await self._receipts.since(datetime.min.replace(tzinfo=UTC))]
         for order in standing:
             await self.noted(order)
+        if standing:  # the ledger may have been restored alone
+            await self._ledger.settle()
         lost = unheard(known, standing)
         for order in lost:
             last = await self._history.last(order.tenant, order.document_id)
