@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from loopline.evaluation.v1.run_service_pb2 import RUN_STATE_FINISHED, RunSpec
 from loopline_client import Finished, Loopline, Started
+from loopline_client.run_results import RunSpec
 from loopline_runtime.errors import Unavailable
 from loopline_runtime.tls import Tls
 from loopline_testing.certificates import Certificates
@@ -58,8 +58,8 @@ async def test_a_document_becomes_a_cited_answer_that_is_scored_and_watched(secu
                 await asyncio.sleep(0.1)
         row = {"id": "1", "question": QUESTION, "reference": "Ada Moreland"}
         await line.datasets.bring("light", json.dumps(row).encode(), "jsonl")
-        begun = await line.runs.begin(RunSpec(dataset="light", collections=["coast"], metrics=["support"]))
-        assert [step.state async for step in line.runs.watch(begun.run_id)][-1] == RUN_STATE_FINISHED
+        begun = await line.runs.begin(RunSpec(dataset="light", collections=("coast",), metrics=("support",)))
+        assert [step.state async for step in line.runs.watch(begun.run_id)][-1] == "FINISHED"
         assert (await line.runs.get(begun.run_id)).failed == 0
         drift = await line.monitoring.drift(collection="coast")
         assert {signal.signal: signal.seen for signal in drift.signals}["answer.cited"] == 1
