@@ -1,6 +1,6 @@
 """Our values for the charts of others, which are not here to be rendered: each key is one that its chart reads, and Skaffold uses them.
 
-The lists are what was read in the charts' own values, tests and pages; a key beside them was not looked up.
+The lists stand on what could be read of older versions of the charts, in part on memory; they catch a slip of the pen, not a chart that changed.
 """
 
 from collections.abc import Iterator
