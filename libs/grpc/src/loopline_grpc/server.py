@@ -79,7 +79,7 @@ async def serving(
         door.add(door.servicer, server)
     reflect: Callable[..., None] = reflection.enable_server_reflection
     reflect([*names, HEALTH, reflection.SERVICE_NAME], server)
-    port = _bind(server, settings.host, settings.port, settings.tls)
+    port = _bind(server, "GRPC__PORT", settings.host, settings.port, settings.tls)
     await server.start()
     log.info(
         "door open",
@@ -108,7 +108,7 @@ async def _plain(settings: Grpc, of_health: Door) -> AsyncIterator[None]:
         return
     server = grpc.aio.server(options=_options(settings))
     of_health.add(of_health.servicer, server)
-    _bind(server, settings.host, settings.health_port, Tls())
+    _bind(server, "GRPC__HEALTH_PORT", settings.host, settings.health_port, Tls())
     await server.start()
     try:
         yield
@@ -116,13 +116,13 @@ async def _plain(settings: Grpc, of_health: Door) -> AsyncIterator[None]:
         await server.stop(None)
 
 
-def _bind(server: grpc.aio.Server, host: str, port: int, tls: Tls) -> int:
+def _bind(server: grpc.aio.Server, setting: str, host: str, port: int, tls: Tls) -> int:
     where = f"[{host}]:{port}" if ":" in host.strip("[]") else f"{host}:{port}"
     credentials = of_door(tls) if tls.used else None
     try:
         return server.add_secure_port(where, credentials) if credentials else server.add_insecure_port(where)
     except RuntimeError as error:
-        raise Unavailable(f"the port {port} on {host} cannot be opened: it is taken") from error
+        raise Unavailable(f"{setting} {port} on {host} cannot be opened: it is taken") from error
 
 
 def _demand_rights(services: Sequence[str]) -> None:
