@@ -39,16 +39,17 @@ def script(server: ScriptedServer) -> None:
 
 
 async def bare(server: ScriptedServer, http: httpx2.AsyncClient) -> tuple[float, float]:
-    """The prompt straight to the server over an open client and nothing else: first token in ms, tokens/s."""
+    """The prompt straight to the server over an open client and nothing else: first token in ms, tokens/s up to the last one."""
     script(server)
     body = {"messages": [{"role": "user", "content": "Why?"}], "model": "m", "stream": True}
-    began, first, count = time.perf_counter(), 0.0, 0
+    began, first, last, count = time.perf_counter(), 0.0, 0.0, 0
     async with http.stream("POST", f"{server.url}/v1/chat/completions", json=body) as reply:
         async for line in reply.aiter_lines():
             if "word" in line and json.loads(line.removeprefix("data: "))["choices"]:
-                first = first or (time.perf_counter() - began) * 1000
+                last = time.perf_counter() - began
+                first = first or last * 1000
                 count += 1
-    return first, count / (time.perf_counter() - began)
+    return first, count / last
 
 
 class TimedSearcher(FakeSearcher):
@@ -65,12 +66,13 @@ class TimedSearcher(FakeSearcher):
 async def ours(server: ScriptedServer, stub: object, searcher: TimedSearcher) -> tuple[float, float]:
     """The same through Answer: from the passages found to the Token received by the caller."""
     script(server)
-    first, count = 0.0, 0
+    first, last, count = 0.0, 0.0, 0
     async for step in stub.Answer(AnswerRequest(question="Why?")):
         if step.WhichOneof("step") == "token":
-            first = first or (time.perf_counter() - searcher.found_at) * 1000
+            last = time.perf_counter() - searcher.found_at
+            first = first or last * 1000
             count += 1
-    return first, count / (time.perf_counter() - searcher.found_at)
+    return first, count / last
 
 
 async def measure(folder: Path, rounds: int, each: int) -> None:
