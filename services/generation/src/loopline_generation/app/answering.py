@@ -142,7 +142,7 @@ class Answering:
         """The steps of the work, heartbeats between them, and the end, whatever happens."""
         steps: asyncio.Queue[Step | None] = asyncio.Queue()
         work = asyncio.create_task(self._work(ask, draft, steps))
-        saving = asyncio.create_task(self._save(draft))
+        beside = asyncio.create_task(self._save(draft)), asyncio.create_task(self._stop(steps))
         ended = False
         try:
             while True:
@@ -154,31 +154,26 @@ class Answering:
                 yield step
             finished = self._ended(draft, *_outcome(work, self._stopping.is_set()))
             ended = True
-            await _stopped(work, saving)
+            await _stopped(work, *beside)
             await self._kept(ask, draft)
             yield finished
         finally:
             if not ended:  # the caller left
-                await _stopped(work, saving)
+                await _stopped(work, *beside)
                 self._ended(draft, Outcome.CANCELLED, "")
                 await asyncio.wait_for(asyncio.shield(self._kept(ask, draft)), LAST_WORDS_S)
 
     async def _next(self, steps: "asyncio.Queue[Step | None]") -> Step | None:
         """The next step, a heartbeat when there is none for long, None at the end or when we must stop."""
-        if not steps.empty():
-            return steps.get_nowait()
-        getting = asyncio.ensure_future(steps.get())
-        stopping = asyncio.ensure_future(self._stopping.wait())
         try:
-            done, _ = await asyncio.wait(
-                {getting, stopping}, timeout=self._policy.heartbeat_s, return_when=asyncio.FIRST_COMPLETED
-            )
-            if getting in done:
-                return getting.result()
-            return None if stopping in done else Heartbeat()
-        finally:
-            getting.cancel()
-            stopping.cancel()
+            async with asyncio.timeout(self._policy.heartbeat_s):
+                return await steps.get()
+        except TimeoutError:
+            return Heartbeat()
+
+    async def _stop(self, steps: "asyncio.Queue[Step | None]") -> None:
+        await self._stopping.wait()
+        steps.put_nowait(None)
 
     async def _work(self, ask: Ask, draft: _Draft, steps: "asyncio.Queue[Step | None]") -> None:
         try:
