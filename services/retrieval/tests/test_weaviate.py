@@ -111,7 +111,7 @@ def replace_grpc(settings: Weaviate, port: int) -> Weaviate:
     return settings.model_copy(update={"grpc_port": port})
 
 
-async def test_a_server_that_hangs_or_was_killed_is_found_again(build):
+async def test_a_server_that_hangs_or_was_killed_is_found_again(weaviate, build):
     first, second = build.batch("d1", 1), build.batch("d2", 2)
     with weaviate_server() as server:
         settings = reached(server, timeout_s=0.5, write_timeout_s=0.5)
