@@ -13,9 +13,6 @@ from loopline_client.cli.output import AsJson, as_json, fail, run, say, table
 if TYPE_CHECKING:
     from loopline_client.run_results import Comparison
 
-# An exit status of `gate`.
-UNDECIDED = 2
-
 
 def compare(
     before: RunId,
@@ -81,9 +78,9 @@ def gate(
     Example:  loopline eval gate --policy gate.yaml --dataset support --repeat 3 --baseline 1f2e...
     """
     if bool(run_id) == bool(dataset):
-        fail("say either --run RUN, or --dataset NAME to run it now", UNDECIDED)
+        fail("say either --run RUN, or --dataset NAME to run it now", options.UNDECIDED)
     if not policy.is_file():
-        fail(f"there is no policy {policy}", UNDECIDED)
+        fail(f"there is no policy {policy}", options.UNDECIDED)
     text = policy.read_text()
     asked = (dataset, target, options.metrics_of(text), set_, where, collection, repeat, seed, at_once, most_tokens)
 
@@ -100,7 +97,7 @@ def gate(
                 await options.until_over(line.runs, which, quiet=json_)
             return await line.runs.gate(which, text, baseline)
 
-    decided = run(work(), status=UNDECIDED)
+    decided = run(work(), status=options.UNDECIDED)
     if junit_:
         junit_.write_text(junit(decided))
     if markdown_:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from loopline_client.run_results import Estimate, RunSpec
     from loopline_client.runs import Runs
 
+# The exit status of a gate that could not be asked, or has not enough evidence.
+UNDECIDED = 2
 Dataset = Annotated[str, typer.Option("--dataset", help="NAME, NAME@NUMBER or NAME@HASH")]
 Target = Annotated[
     str, typer.Option(help="live, the address of an OpenAI-compatible server, or a file of given answers (JSONL)")
@@ -105,7 +107,7 @@ def metrics_of(policy: str) -> list[str]:
     try:
         return list(yaml.safe_load(policy)["metrics"])
     except (yaml.YAMLError, KeyError, TypeError):
-        fail("the policy is a YAML mapping with `metrics`", 2)
+        fail("the policy is a YAML mapping with `metrics`", UNDECIDED)
 
 
 def say_estimate(found: "Estimate") -> None:
