@@ -91,6 +91,7 @@ async def measure(home: Path, keys: dict[str, str], count: int, most_s: float) -
         ratio=f"{statistics.median(beside) / statistics.median(idle):.2f}",
         idle_s=spread(idle),
         beside_s=spread(beside),
+        beside_p99_s=f"{sorted(beside)[int(len(beside) * 0.99)]:.2f}",
         samples=str(len(beside)),
         uploaded_s=f"{uploaded_s:.0f}",
         measured_s=f"{took:.0f}",

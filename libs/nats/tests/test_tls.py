@@ -61,6 +61,10 @@ async def test_the_line_runs_over_mtls_and_goes_on_with_renewed_certificates(
         renewed = Certificates(certificates.folder)  # another authority: the former files would be refused
         renewed.issue("server")
         renewed.issue("client")
+        server.reload()
+        async with open_line(settings, "retrieval") as late:
+            await late.ready()
+        await line.ready()  # who was there stays
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(server.start)
         async with asyncio.timeout(15):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from loopline_ingestion.app import Batched
-from loopline_ingestion.model import Model, Plan, Reason, Refused, State
+from loopline_ingestion.model import Document, Model, Plan, Reason, Refused, State
 from loopline_runtime.errors import Aborted, Invalid, NotFound, Rejected
 
 
@@ -161,6 +161,17 @@ async def test_lost_batches_are_made_again_but_not_those_under_way(bench):
     bench.history.busy = False
     assert await bench.sweeping.remake() == 1
     assert [again.document_id for again in bench.history.again] == [document.document_id]
+
+
+async def test_what_moves_while_it_is_looked_at_is_not_lost(bench, monkeypatch: pytest.MonkeyPatch):
+    accepted = await bench.submit("a.md", b"alpha")
+
+    async def arrives(_: Document) -> bool:
+        await indexed(bench, accepted)
+        return False
+
+    monkeypatch.setattr(bench.history, "under_way", arrives)
+    assert await bench.sweeping.remake() == 0
 
 
 async def test_uploads_that_nobody_names_are_removed_after_a_while(bench):

@@ -1,5 +1,6 @@
 """A model that the embedding service does not have is told once, before anybody asks."""
 
+import pytest
 from structlog.testing import capture_logs
 
 from loopline_retrieval.adapters.fakes import FakeServing
@@ -15,13 +16,16 @@ class Service:
         self.models = set(models)
 
     async def embed(self, question: str, model: Model) -> bytes:
-        if model not in self.models:
-            raise Unavailable("no embedding service has the model of this index", reason="UNKNOWN_MODEL")
-        return bytes(4 * model.dimension)
+        if model in self.models:
+            return bytes(4 * model.dimension)
+        named = [(known.name, known.revision) for known in self.models]
+        reason = "WRONG_DIMENSION" if (model.name, model.revision) in named else "UNKNOWN_MODEL"
+        raise Unavailable("no embedding service has the model of this index", reason=reason)
 
 
-async def test_a_model_that_is_not_served_is_told_once_and_again_when_it_is():
-    known, other = Model("words", "r1", 8), Model("words", "r2", 8)
+@pytest.mark.parametrize("other", [Model("words", "r2", 8), Model("words", "r1", 16)], ids=["revision", "dimension"])
+async def test_a_model_that_is_not_served_is_told_once_and_again_when_it_is(other: Model):
+    known = Model("words", "r1", 8)
     serving, service = FakeServing(), Service(known)
     await serving.begin("acme", "default", "v1", known)
     await serving.begin("acme", "manuals", "v3", other)
@@ -30,7 +34,7 @@ async def test_a_model_that_is_not_served_is_told_once_and_again_when_it_is():
         await looking.look()
         await looking.look()
     ((level, model, indexes),) = [(one["log_level"], one["model"], one["indexes"]) for one in logs]
-    assert (level, model, indexes) == ("error", "words@r2", ["acme/manuals/v3"])
+    assert (level, model, indexes) == ("error", f"words@{other.revision}", ["acme/manuals/v3"])
     service.models.add(other)
     with capture_logs() as logs:
         await looking.look()

@@ -116,9 +116,11 @@ class HistoryNats:
 
     async def under_way(self, document: Document) -> bool:
         """See the port: looks at each step of the way for a message its hearer has not dealt with."""
+        dealt_with = await self._dealt_with(INGESTION_EXTRACT)
+        if document.revision > dealt_with:
+            return True
         again = await self._line.last_again(INGESTION_EXTRACT, DOCUMENT_ACCEPTED, document.tenant, document.document_id)
-        said = max(document.revision, again.delivery.sequence if again else 0)
-        if said > await self._dealt_with(INGESTION_EXTRACT):
+        if again and again.delivery.sequence > dealt_with:
             return True
         for channel, hearer in WAY:
             heard = await self._line.last_on(channel, document.tenant, document.document_id)

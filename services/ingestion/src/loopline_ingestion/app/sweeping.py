@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 from loopline_ingestion.ports import History, Ledger, Uploads
 
@@ -9,6 +10,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 200
 # An upload is named by its fact a moment after it is complete; after this long, nobody will name it.
 UPLOAD_KEPT_S = 3600.0
+REVISION = attrgetter("tenant", "document_id", "revision")
 
 
 class Sweeping:
@@ -26,18 +28,19 @@ class Sweeping:
     async def remake(self) -> int:
         """Has documents worked on again whose batches are gone, or that are not indexed after half their batches' life."""
         now = datetime.now(UTC)
-        remade = 0
-        for document in await self._ledger.stuck(now - timedelta(seconds=self._lost_after_s), AT_ONCE):
-            idle_s = (now - document.changed_at).total_seconds()
-            if idle_s < self._aged_after_s and await self._history.under_way(document):
-                continue
+        before, aged = (now - timedelta(seconds=after) for after in (self._lost_after_s, self._aged_after_s))
+        found = await self._ledger.stuck(before, AT_ONCE)
+        lost = [one for one in found if one.changed_at < aged or not await self._history.under_way(one)]
+        # Whoever deals with a message notes it first: what moved while we looked is found in the ledger now.
+        still = {REVISION(one) for one in await self._ledger.stuck(before, AT_ONCE)} if lost else set()
+        lost = [one for one in lost if REVISION(one) in still]
+        for document in lost:
             # Every replica names the attempt alike, so it is said once.
             await self._history.work_again(document, attempt=int(now.timestamp() / max(self._lost_after_s, 1)))
             await self._ledger.touched(document.tenant, document.document_id, now)
-            remade += 1
-        if remade:
-            log.warning("%d documents whose batches were lost are worked on again", remade)
-        return remade
+        if lost:
+            log.warning("%d documents whose batches were lost are worked on again", len(lost))
+        return len(lost)
 
     async def tidy(self) -> int:
         """Removes uploads that no fact names."""
