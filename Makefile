@@ -15,6 +15,8 @@ FOLDERS := $(patsubst %/pyproject.toml,%,$(MEMBERS))
 SERVICES := ingestion embedding retrieval generation evaluation monitoring
 PROTOS := $(shell cd protos && find loopline -name '*.proto' | sort)
 GENERATED := libs/contracts/src
+# What an image's labels tell of where it comes from.
+BUILT_FROM = --build-arg VERSION=$(shell sed -n 's/^version = "\(.*\)"/\1/p' services/generation/pyproject.toml) --build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 export PATH := $(abspath $(CACHE)/uv-venv/bin):$(PATH)
 
 help: ## say what there is
@@ -89,8 +91,8 @@ k8s-test: k8s-tools ## the manifests on a real control plane: scaling, drains, o
 
 images: ## build every service's image and the small model server's, with the Docker engine that `docker` reaches
 	@for service in $(SERVICES); do \
-	  DOCKER_BUILDKIT=1 docker build $(DOCKER_FLAGS) -f infra/docker/Dockerfile --build-arg SERVICE=$$service -t loopline/$$service . || exit 1; done
-	@DOCKER_BUILDKIT=1 docker build $(DOCKER_FLAGS) -f infra/docker/Dockerfile --target model-server -t loopline/model-server .
+	  DOCKER_BUILDKIT=1 docker build $(DOCKER_FLAGS) $(BUILT_FROM) -f infra/docker/Dockerfile --build-arg SERVICE=$$service -t loopline/$$service . || exit 1; done
+	@DOCKER_BUILDKIT=1 docker build $(DOCKER_FLAGS) $(BUILT_FROM) -f infra/docker/Dockerfile --target model-server -t loopline/model-server .
 
 images-test: setup images ## the line in containers: read-only, as nobody, gone with its last word; an edit live in seconds
 	@$(BIN)/python -m loopline_local.building skaffold --uv $(UV)

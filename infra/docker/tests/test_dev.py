@@ -1,6 +1,5 @@
 """`skaffold dev` with the docker deployer: a saved source is live in seconds. The image and what is copied are those of skaffold.yaml."""
 
-import os
 import shutil
 import subprocess
 import time
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 from loopline_local.building import built
+from loopline_local.settings import inherited
 
 ROOT = Path(__file__).parents[3]
 SERVICE = "retrieval"
@@ -50,7 +50,7 @@ def developing(tree: Path, tmp_path: Path) -> Iterator[Path]:
     if plugins.exists():
         (home / ".docker").mkdir()
         (home / ".docker/cli-plugins").symlink_to(plugins)
-    environment = {**os.environ, "HOME": str(home), "SKAFFOLD_UPDATE_CHECK": "false", "DOCKER_BUILDKIT": "1"}
+    environment = inherited(HOME=str(home), SKAFFOLD_UPDATE_CHECK="false", DOCKER_BUILDKIT="1")
     with told.open("wb") as log:
         process = subprocess.Popen(
             [str(built("skaffold")), "dev", "--watch-poll-interval=300", "--trigger=polling"],

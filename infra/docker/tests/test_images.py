@@ -157,7 +157,13 @@ def until_serving(name: str, port: int, found: str) -> None:
 def test_an_image_holds_what_its_service_needs_and_no_more(name: str):
     told = json.loads(docker("inspect", f"loopline/{name}"))[0]
     assert told["Config"]["User"] == NOBODY
-    assert told["Config"]["Labels"]["org.opencontainers.image.title"] == f"loopline-{name}"
+    labels = {
+        key.removeprefix("org.opencontainers.image."): value for key, value in told["Config"]["Labels"].items()
+    }
+    assert labels["title"] == f"loopline-{name}"
+    assert labels["description"]
+    assert labels["version"][0].isdigit()
+    assert len(labels["revision"]) in (40, len("unknown"))
     found = docker("run", "--rm", "--entrypoint=/opt/loopline/bin/python", f"loopline/{name}", "-c", LOOK, *NOT_THERE)
     assert found == "[]"
     megabytes = told["Size"] / 1e6

@@ -23,6 +23,8 @@ BARE_POD = {
 
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_an_overlay_is_taken_with_every_field_and_without_a_warning(running: ControlPlane, name: str):
+    # As an upgrade does it: a Job cannot be changed.
+    running.kubectl("delete", "job", "provision", "-n", "loopline", "--ignore-not-found")
     running.apply(overlay(name), dry=True)
 
 

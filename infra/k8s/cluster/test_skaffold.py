@@ -85,7 +85,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         plane.kubectl("apply", "--server-side", *(f"--filename={path}" for path in definitions()))
         # kubectl keeps what it asked below its home.
         environment = {"HOME": str(plane.home), "KUBECONFIG": str(plane.kubeconfig)}
-        environment["PATH"] = f"{Path(kubectl()).parent}:{os.environ['PATH']}"
+        environment["PATH"] = f"{Path(kubectl()).parent}:{os.defpath}"
         script = [str(ROOT / "infra/k8s/laptop/secrets.sh")]
         done = subprocess.run(["bash", *script], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

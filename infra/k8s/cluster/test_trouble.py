@@ -12,7 +12,7 @@ from pathlib import Path
 from loopline_contracts.channels import EMBEDDING_EMBED
 from loopline_k8s.control_plane import ControlPlane, until
 from loopline_k8s.keda import conditions
-from loopline_k8s.manifests import Object, named, of_kind
+from loopline_k8s.manifests import Object, named, of_kind, overlay
 from loopline_k8s.scaling import SCALED, Watch, ready, watching
 from loopline_nats.line import open_line
 from loopline_nats.provisioning import provision
@@ -115,13 +115,22 @@ async def heaped_while_leaders_change(url: str, plane: ControlPlane, watch_from:
 def test_replicas_hold_while_three_servers_change_their_leaders(
     running: ControlPlane, manifests: list[Object], tmp_path: Path
 ):
-    right = [named(manifests, "ConfigMap", "bus-figures"), *of_kind(manifests, "ScaledObject")]
+    right = [
+        named(manifests, "ConfigMap", "bus-figures"),
+        named(manifests, "TriggerAuthentication", "nats"),
+        *of_kind(manifests, "ScaledObject"),
+    ]
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "provision", "namespace": "loopline"}}
     watches: list[Watch] = []
     with three_servers(tmp_path) as (url, monitor), ExitStack() as looking:
         asyncio.run(until_laid_out(url))
+        # As the overlay `secure` says it: the account's name lies in a Secret.
+        running.apply([{**secret, "stringData": {"account": "LOOPLINE"}}])
         for found in deepcopy(right):
             if found["kind"] == "ConfigMap":
-                found["data"] = {"endpoint": monitor, "account": "LOOPLINE"}
+                found["data"] = {"endpoint": monitor}
+            elif found["kind"] == "TriggerAuthentication":
+                found = named(overlay("secure"), "TriggerAuthentication", "nats")
             else:
                 # A change of its own, or KEDA keeps the scaler it has.
                 found["spec"]["pollingInterval"] = 2

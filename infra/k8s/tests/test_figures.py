@@ -10,10 +10,10 @@ from loopline_contracts.channels import CHANNEL_BY_NAME
 from loopline_k8s.manifests import FOLDER, SERVICES, Object, named, of_kind, overlay
 from loopline_runtime import names
 
-# Of others, as their exporters call them: NATS, TGI, the kubelet, kube-state-metrics, KEDA.
+# Of others, as their exporters call them: NATS (its chart sets the prefix, `nats`), TGI, the kubelet, kube-state-metrics, KEDA.
 FOREIGN = {
-    "jetstream_consumer_num_pending",
-    "jetstream_consumer_num_ack_pending",
+    "nats_consumer_num_pending",
+    "nats_consumer_num_ack_pending",
     "tgi_queue_size",
     "tgi_batch_current_size",
     "kubelet_volume_stats_used_bytes",
@@ -22,8 +22,6 @@ FOREIGN = {
     "keda_scaler_detail_errors_total",
 }
 OURS = {value for name, value in vars(names).items() if name.isupper() and str(value).startswith("loopline_")}
-# Said by a service that may not be there yet.
-LATER = {"drift_detected", "drift_cleared"}
 
 
 def rules() -> list[Object]:
@@ -44,11 +42,11 @@ def expressions() -> list[str]:
 
 @pytest.mark.parametrize("expression", expressions())
 def test_a_figure_is_one_that_somebody_shows(expression: str):
-    read = set(re.findall(r"\b(?:loopline|jetstream|tgi|kube|kubelet|keda)_[a-z_]+\b(?=[{\[) ]|$)", expression))
+    read = set(re.findall(r"\b(?:loopline|nats|tgi|kube|kubelet|keda)_[a-z_]+\b(?=[{\[) ]|$)", expression))
     assert read
     assert {re.sub(r"_bucket$", "", name) for name in read} <= OURS | FOREIGN
     for event in re.findall(r'event=~?"([^"]+)"', expression):
-        assert set(event.split("|")) <= set(CHANNEL_BY_NAME) | LATER
+        assert set(event.split("|")) <= set(CHANNEL_BY_NAME)
 
 
 def test_what_a_scaler_asks_of_prometheus_has_a_test_with_figures():

@@ -78,6 +78,13 @@ def test_a_server_of_embeddings_is_asked_by_the_embedding_service_alone():
     assert arrows(policies, "ingress")["embedding-model"] == {("embedding", 8080), ("figures", 8080)}
 
 
+def test_the_nodes_of_the_vector_database_gossip_by_datagrams():
+    """A policy's port is TCP's unless it says otherwise; without the other a node takes its neighbours for lost."""
+    spec = named(overlay("cpu"), "NetworkPolicy", "weaviate")["spec"]
+    for direction in ("ingress", "egress"):
+        assert {"port": 7000, "protocol": "UDP"} in [port for rule in spec[direction] for port in rule["ports"]]
+
+
 def test_everybody_else_is_refused():
     everybody = named(overlay("cpu"), "NetworkPolicy", "everybody")["spec"]
     assert everybody["podSelector"] == {}
