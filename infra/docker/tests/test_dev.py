@@ -1,4 +1,4 @@
-"""`skaffold dev` with the docker deployer: a saved source is live in seconds. The image and what is copied are those of skaffold.yaml."""
+"""`skaffold dev -m embedding` with the docker deployer: a saved source is live in seconds. Image and copied files are those of skaffold.yaml."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ from loopline_local.building import built
 from loopline_local.settings import inherited
 
 ROOT = Path(__file__).parents[3]
-SERVICE = "retrieval"
+SERVICE = "embedding"
 LIVE_WITHIN_S = 15
 
 
@@ -34,7 +34,15 @@ def tree(tmp_path: Path) -> Path:
     build = {"tagPolicy": {"sha256": {}}, "local": {"push": False, "useBuildkit": True}, "artifacts": [artifact]}
     deploy = {"docker": {"images": [artifact["image"]]}}
     (copy / "skaffold.yaml").write_text(
-        yaml.safe_dump({"apiVersion": config["apiVersion"], "kind": "Config", "build": build, "deploy": deploy})
+        yaml.safe_dump(
+            {
+                "apiVersion": config["apiVersion"],
+                "kind": "Config",
+                "metadata": {"name": SERVICE},
+                "build": build,
+                "deploy": deploy,
+            }
+        )
     )
     return copy
 
@@ -53,7 +61,7 @@ def developing(tree: Path, tmp_path: Path) -> Iterator[Path]:
     environment = inherited(HOME=str(home), SKAFFOLD_UPDATE_CHECK="false", DOCKER_BUILDKIT="1")
     with told.open("wb") as log:
         process = subprocess.Popen(
-            [str(built("skaffold")), "dev", "--watch-poll-interval=300", "--trigger=polling"],
+            [str(built("skaffold")), "dev", "-m", SERVICE, "--watch-poll-interval=300", "--trigger=polling"],
             cwd=tree, env=environment, stdout=log, stderr=log,
         )  # fmt: skip
     try:

@@ -157,9 +157,7 @@ def until_serving(name: str, port: int, found: str) -> None:
 def test_an_image_holds_what_its_service_needs_and_no_more(name: str):
     told = json.loads(docker("inspect", f"loopline/{name}"))[0]
     assert told["Config"]["User"] == NOBODY
-    labels = {
-        key.removeprefix("org.opencontainers.image."): value for key, value in told["Config"]["Labels"].items()
-    }
+    labels = {key.removeprefix("org.opencontainers.image."): value for key, value in told["Config"]["Labels"].items()}
     assert labels["title"] == f"loopline-{name}"
     assert labels["description"]
     assert labels["version"][0].isdigit()

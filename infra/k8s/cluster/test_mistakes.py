@@ -55,6 +55,8 @@ MISTAKES = (
     Mistake("a server of embeddings for all", "components/tei/network.yaml", "name: embedding\n        - namespaceSelector",
             "name: retrieval\n        - namespaceSelector", "server_of_embeddings"),
     Mistake("a value that no chart reads", "values/nats.yaml", "  monitor:", "  monitoring:", "its_chart_reads"),
+    Mistake("a variable that the chart sets too", "values/weaviate.yaml", "env:\n", "env:\n  DEFAULT_VECTORIZER_MODULE: none\n",
+            "names_nothing_twice"),
     Mistake("a public route to a service that is not", "components/edge/routes.yaml", "name: loopline-retrieval", "name: loopline-embedding",
             "way_in"),
 )  # fmt: skip

@@ -65,9 +65,20 @@ def test_a_module_renders_to_objects_that_their_schemas_know(module: str, profil
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_skaffold_understands_the_whole_file(profile: str, tmp_path: Path):
-    told = skaffold(tmp_path, "diagnose", "--yaml-only", "-m", "line", profile=profile)
-    assert {one["metadata"]["name"] for one in objects_in(told)} == {*SERVICES, "line", "platform", "model-server"}
+@pytest.mark.parametrize("module", [*MODULES, "charts"])
+def test_skaffold_understands_a_module_and_what_it_needs(module: str, profile: str, tmp_path: Path):
+    told = objects_in(skaffold(tmp_path, "diagnose", "--yaml-only", "-m", module, profile=profile))
+    needed = {one["metadata"]["name"]: one for one in told}
+    if module == "line":
+        assert set(needed) == {*SERVICES, "line", "platform", "model-server"}
+    elif module in SERVICES:
+        assert set(needed) == {module, "platform"}
+    else:
+        assert module in needed
+    if module == "charts":
+        # What is for a laptop is not for production.
+        small = [release for release in needed[module]["deploy"]["helm"]["releases"] if "setValues" in release]
+        assert bool(small) == (profile == "cpu")
 
 
 def test_every_service_is_a_module_and_forwards_to_loopback_alone():

@@ -240,6 +240,17 @@ def test_calls_in_flight_are_those_of_a_method_that_exists(service: str):
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_a_pod_keeps_apart_from_its_like_and_is_started_again_for_its_own_ailments_alone(service: str):
+    pod = pod_of(deployment(service))
+    spread = pod["spec"]["topologySpreadConstraints"]
+    assert {rule["topologyKey"] for rule in spread} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+    assert all(rule["labelSelector"]["matchLabels"] == pod["metadata"]["labels"] for rule in spread)
+    (container,) = pod["spec"]["containers"]
+    # By HTTP: a thread of its own answers, so that a stuck event loop is seen.
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "metrics"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_pod_has_the_time_to_finish(service: str):
     pod = pod_of(deployment(service))["spec"]
     (container,) = pod["containers"]

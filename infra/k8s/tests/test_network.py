@@ -70,6 +70,12 @@ def targets(given: dict[str, str]) -> Iterator[tuple[str, int]]:
             yield CHARTS[value]
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_its_callers_see_every_pod(service: str):
+    """A channel of gRPC stays with the pod it found: callers balance themselves, over all addresses that a name has."""
+    assert named(overlay("cpu"), "Service", f"loopline-{service}")["spec"]["clusterIP"] == "None"
+
+
 def test_a_server_of_embeddings_is_asked_by_the_embedding_service_alone():
     policies = of_kind(overlay("tei"), "NetworkPolicy")
     model = {("embedding-model", 8080)}
