@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from loopline_contracts.streams import GIB, STREAMS, Bucket
 from loopline_k8s.manifests import FOLDER, Object
 
 ROOT = FOLDER.parents[1]
@@ -31,9 +32,11 @@ READ = {
         "config.jetstream.merge.*",
         "config.monitor.enabled",
         "config.monitor.port",
-        "config.nats.tls.enabled",
-        "config.nats.tls.secretName",
-        "config.nats.tls.merge.*",
+        *(
+            f"config.{door}.tls.{key}"
+            for door in ("nats", "cluster")
+            for key in ("enabled", "secretName", "dir", "merge.*")
+        ),
         "config.merge.*",
         "container.image.tag",
         "container.merge.*",
@@ -128,6 +131,21 @@ def test_the_bus_keeps_three_copies_on_disk_before_it_says_yes():
     config = values("nats")["config"]
     assert config["cluster"] == {**config["cluster"], "enabled": True, "replicas": 3}
     assert config["jetstream"]["merge"]["sync_interval"] == "always"
+
+
+def test_the_volume_of_the_bus_holds_all_that_may_lie_in_it_and_room_to_compact():
+    size = values("nats")["config"]["jetstream"]["fileStore"]["pvc"]["size"]
+    # Uploads may take 64 GiB, every other bucket one.
+    allowed = sum(stream.max_bytes for stream in STREAMS) + (64 + len(Bucket) - 1) * GIB
+    assert int(size.removesuffix("Gi")) * GIB >= 1.25 * allowed
+
+
+def test_the_bus_of_a_secure_line_shows_and_wants_certificates_at_both_doors():
+    config = values("nats-secure")["config"]
+    for door in ("nats", "cluster"):
+        tls = config[door]["tls"]
+        assert tls["enabled"]
+        assert tls["merge"] == {"ca_file": f"{tls['dir']}/ca.crt", "verify": True}
 
 
 def test_the_vector_database_lets_nobody_in_unnamed_and_is_not_seen_from_outside():
