@@ -4,13 +4,22 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import grpc
+import pytest
 from prometheus_client import Gauge
 
+from loopline.generation.v1.generation_service_pb2 import AnswerRequest, AnswerResponse
+from loopline.generation.v1.generation_service_pb2_grpc import (
+    GenerationServiceServicer,
+    GenerationServiceStub,
+    add_GenerationServiceServicer_to_server,
+)
 from loopline.retrieval.v1.retrieval_service_pb2 import SearchRequest, SearchResponse
 from loopline.retrieval.v1.retrieval_service_pb2_grpc import (
     RetrievalServiceServicer,
@@ -24,10 +33,6 @@ from loopline_k8s.manifests import overlay
 from loopline_k8s.scaling import SCALED, as_tested, ready, secrets_for, watching
 from loopline_runtime.settings import Grpc
 
-RETRIEVAL = "loopline.retrieval.v1.RetrievalService"
-# Per replica 16: five replicas.
-IN_FLIGHT = 80
-
 
 class SlowRetrieval(RetrievalServiceServicer):
     """Answers when it is told to."""
@@ -40,29 +45,67 @@ class SlowRetrieval(RetrievalServiceServicer):
         return SearchResponse()
 
 
-def test_load_on_search_brings_retrieval_and_nobody_else(running: ControlPlane):
+class SlowGeneration(GenerationServiceServicer):
+    """Speaks when it is told to."""
+
+    def __init__(self) -> None:
+        self.done = asyncio.Event()
+
+    async def Answer(self, _request: AnswerRequest, _context: Any) -> AsyncIterator[AnswerResponse]:  # noqa: N802 - gRPC's name
+        await self.done.wait()
+        yield AnswerResponse()
+
+
+@dataclass(frozen=True)
+class Load:
+    """Calls, for five replicas of the service."""
+
+    service: str
+    add: Any
+    slow: type[SlowRetrieval | SlowGeneration]
+    call: Callable[[grpc.aio.Channel], Awaitable[object]]
+    calls: int
+
+
+async def streamed(channel: grpc.aio.Channel) -> object:
+    answer: Any = GenerationServiceStub(channel).Answer(AnswerRequest())
+    return [part async for part in answer]
+
+
+async def searched(channel: grpc.aio.Channel) -> object:
+    stub: Any = RetrievalServiceStub(channel)
+    return await stub.Search(SearchRequest())
+
+
+LOADS = (
+    Load("retrieval", add_RetrievalServiceServicer_to_server, SlowRetrieval, searched, calls=80),
+    Load("generation", add_GenerationServiceServicer_to_server, SlowGeneration, streamed, calls=40),
+)
+
+
+@pytest.mark.parametrize("load", LOADS, ids=lambda load: load.service)
+def test_calls_and_streams_in_flight_bring_their_service_and_nobody_else(running: ControlPlane, load: Load):
     until("all are at rest", lambda: set(ready(running).values()) <= {3, 1})
 
-    async def load() -> float:
-        slow = SlowRetrieval()
-        door = Door(add_RetrievalServiceServicer_to_server, slow, RETRIEVAL)
+    async def carried() -> float:
+        slow = load.slow()
+        door = Door(load.add, slow, f"loopline.{load.service}.v1.{load.service.capitalize()}Service")
         async with (
             serving(Grpc(port=0), keys=None, doors=[door]) as server,
             connect(f"127.0.0.1:{server.port}", timeout_s=120) as channel,
         ):
-            stub = RetrievalServiceStub(channel)
-            calls = [stub.Search(SearchRequest()) for _ in range(IN_FLIGHT)]
-            took = await asyncio.to_thread(until, "five of retrieval", lambda: ready(running)["retrieval"] >= 5)
+            calls = [asyncio.ensure_future(load.call(channel)) for _ in range(load.calls)]
+            took = await asyncio.to_thread(until, "five of it", lambda: ready(running)[load.service] >= 5)
             slow.done.set()
             await asyncio.gather(*calls)
             return took
 
     with watching(running) as watch:
-        took = asyncio.run(load())
-        back = until("retrieval is back", lambda: ready(running)["retrieval"] == 3)
-    print(f"\nSearch: 5 ready {took:.1f} s after {IN_FLIGHT} calls, 3 again {back:.1f} s after they ended")
-    assert watch.most("retrieval") == 5
-    assert {watch.most(other) for other in SCALED if other != "retrieval"} == {3}
+        took = asyncio.run(carried())
+        back = until("it is back", lambda: ready(running)[load.service] == 3)
+    print(f"\n{load.service}: 5 ready {took:.1f} s after {load.calls} calls, 3 again {back:.1f} s after they ended")
+    assert watch.most(load.service) == 5
+    assert {watch.most(other) for other in SCALED if other != load.service} == {3}
     assert min(watch.fewest(service) for service in SCALED) == 3
 
 
