@@ -11,7 +11,7 @@ from loopline_grpc.methods import methods_of
 from loopline_k8s.control_plane import ControlPlane, control_plane, until
 from loopline_k8s.keda import conditions, keda
 from loopline_k8s.manifests import Object, of_kind, overlay
-from loopline_k8s.scaling import SCALED, as_tested, ready, secrets_for
+from loopline_k8s.scaling import SCALED, as_tested, own_address, ready, secrets_for
 from loopline_nats.line import open_line
 from loopline_nats.provisioning import provision
 from loopline_nats.settings import Provision
@@ -50,7 +50,7 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 @pytest.fixture(scope="session")
 def figures() -> Iterator[int]:
     """The metrics page of this process, in the place of the pods'."""
-    with metrics_door("127.0.0.1", 0, Liveness()) as port:
+    with metrics_door(own_address(), 0, Liveness()) as port:
         yield port
 
 

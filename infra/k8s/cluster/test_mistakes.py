@@ -49,6 +49,7 @@ MISTAKES = (
     Mistake("a figure that nobody shows", "components/observed/alerts.yaml", "loopline_last_fetch_age_seconds", "loopline_fetch_age_seconds",
             "figure_is_one"),
     Mistake("a method that does not exist", "services/retrieval/scaling.yaml", 'method="Search"', 'method="Find"', "calls_in_flight"),
+    Mistake("a page by a name that KEDA misreads", "components/tgi/scaling.yaml", "loopline.svc:8080", "loopline:8080", "name_of_their_service"),
     Mistake("a model that new collections do not name", "components/tei/tei.env", "REVISION=c9745ed1", "REVISION=8b3219a9",
             "text_embeddings"),
     Mistake("a question to Prometheus that nobody tried", "components/tgi/scaling.yaml", "sum(rate(", "avg(rate(", "asks_of_prometheus"),

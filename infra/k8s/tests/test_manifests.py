@@ -236,7 +236,22 @@ def test_calls_in_flight_are_those_of_a_method_that_exists(service: str):
         known = methods_of(f"loopline.{service}.v1.{service.capitalize()}Service").values()
         assert name == "loopline_rpc_in_flight"
         assert "{" + labels in {f'{{service="{method.service}",method="{method.name}"}}' for method in known}
-        assert shown["url"] == f"http://loopline-{service}.loopline:9464/metrics"
+        assert shown["url"] == f"http://loopline-{service}.loopline.svc:9464/metrics"
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_pages_of_figures_are_found_by_the_name_of_their_service(name: str):
+    """KEDA takes what lies between the first two dots for the namespace: without `.svc` the port goes with it."""
+    for found in of_kind(overlay(name), "ScaledObject"):
+        for trigger in found["spec"]["triggers"]:
+            if trigger["type"] != "metrics-api":
+                continue
+            shown, url = trigger["metadata"], urlsplit(trigger["metadata"]["url"])
+            service, namespace, rest = str(url.hostname).split(".", 2)
+            assert (namespace, rest) == ("loopline", "svc")
+            ports = named(overlay(name), "Service", service)["spec"]["ports"]
+            assert url.port in {port["port"] for port in ports}
+            assert (shown["aggregateFromKubeServiceEndpoints"], shown["aggregationType"]) == ("true", "sum")
 
 
 @pytest.mark.parametrize("service", SERVICES)

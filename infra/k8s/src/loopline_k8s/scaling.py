@@ -1,14 +1,17 @@
 """What a test of scaling needs: the manifests at a test's pace, and an eye on every replica, each second."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from loopline_k8s.control_plane import ControlPlane
 from loopline_k8s.manifests import SERVICES, Object, of_kind, pod_of
+from loopline_runtime.errors import Unavailable
 
 # Down at once; up stays as it is in production.
 DOWN_AT_ONCE = {
@@ -17,6 +20,8 @@ DOWN_AT_ONCE = {
 }
 LOOK_S = 1.0
 NAMESPACE = "loopline"
+# The Service whose endpoints are the metrics pages of a test.
+PAGES = "pages"
 # What KEDA scales.
 SCALED = tuple(service for service in SERVICES if service != "monitoring")
 
@@ -24,10 +29,10 @@ SCALED = tuple(service for service in SERVICES if service != "monitoring")
 def as_tested(objects: Iterable[Object], *, monitor: str, figures: int, prometheus: str = "") -> list[Object]:
     """The same objects with the bus and the metrics pages on this machine, and down-scaling without the quiet minutes.
 
-    A pod that runs without containers has no metrics page, so all triggers on calls in flight read one page here, not
-    one of every pod, and volumes are made of nothing.
+    A pod that runs without containers has no metrics page, so all triggers on calls in flight read, by the name of a
+    Service as in production, one page here instead of one of every pod, and volumes are made of nothing.
     """
-    changed = deepcopy(list(objects))
+    changed = [*deepcopy(list(objects)), *_pages(figures)]
     for found in changed:
         if found["kind"] == "ConfigMap" and found["metadata"]["name"] == "bus-figures":
             found["data"]["endpoint"] = monitor
@@ -39,15 +44,41 @@ def as_tested(objects: Iterable[Object], *, monitor: str, figures: int, promethe
                 if trigger["type"] == "prometheus":
                     trigger["metadata"]["serverAddress"] = prometheus
                 if trigger["type"] == "metrics-api":
-                    trigger["metadata"] |= {
-                        "url": f"http://127.0.0.1:{figures}/metrics",
-                        "aggregateFromKubeServiceEndpoints": "false",
-                    }
+                    url = urlsplit(trigger["metadata"]["url"])
+                    _, _, rest = str(url.hostname).partition(".")
+                    trigger["metadata"]["url"] = f"http://{PAGES}.{rest}:{figures}{url.path}"
         if found["kind"] == "StatefulSet":
             for claim in found["spec"].pop("volumeClaimTemplates", ()):
                 volumes = found["spec"]["template"]["spec"].setdefault("volumes", [])
                 volumes.append({"name": claim["metadata"]["name"], "emptyDir": {}})
     return changed
+
+
+def own_address() -> str:
+    """Of this machine, for others: no loopback may be an endpoint. Unavailable when it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError as error:
+            raise Unavailable("this machine has no address but loopback, and no endpoint may have that") from error
+        address: str = asked.getsockname()[0]
+        return address
+
+
+def _pages(port: int) -> list[Object]:
+    metadata = {"name": PAGES, "namespace": NAMESPACE}
+    named = {"name": "metrics", "port": port}
+    return [
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"clusterIP": "None", "ports": [named]}},
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {**metadata, "labels": {"kubernetes.io/service-name": PAGES}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [own_address()], "conditions": {"ready": True}}],
+            "ports": [named],
+        },
+    ]
 
 
 def secrets_for(objects: Iterable[Object]) -> list[Object]:
