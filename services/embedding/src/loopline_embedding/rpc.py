@@ -28,7 +28,9 @@ class EmbeddingRpc(EmbeddingServiceServicer):
     async def Embed(
         self, request: EmbedRequest, context: grpc.aio.ServicerContext[EmbedRequest, EmbedResponse]
     ) -> EmbedResponse:
-        made = await self._embedding.of_texts(request.texts, request.model.name, request.model.revision)
+        made = await self._embedding.of_texts(
+            request.texts, request.model.name, request.model.revision, background=request.background
+        )
         return EmbedResponse(vectors=made.vectors, model=_model(made))
 
 
