@@ -72,11 +72,11 @@ async def measure(home: Path, keys: dict[str, str], count: int, most_s: float) -
         began = time.perf_counter()
         uploading = asyncio.create_task(upload(large, count))
         beside: list[float] = []
-        uploaded_s, left = 0.0, count
+        uploaded_s, left, uploading_samples = 0.0, count, 0
         await asyncio.sleep(2)
         while left and time.perf_counter() - began < most_s:
             if uploading.done() and not uploaded_s:
-                uploaded_s = time.perf_counter() - began
+                uploaded_s, uploading_samples = time.perf_counter() - began, len(beside)
             beside.append(await found_after(small, f"beside{len(beside)}"))
             if len(beside) % 5 == 0:
                 left = count - await searchable(large)
@@ -92,6 +92,7 @@ async def measure(home: Path, keys: dict[str, str], count: int, most_s: float) -
         idle_s=spread(idle),
         beside_s=spread(beside),
         beside_p99_s=f"{sorted(beside)[int(len(beside) * 0.99)]:.2f}",
+        while_uploading_s=spread(beside[:uploading_samples] or beside),
         samples=str(len(beside)),
         uploaded_s=f"{uploaded_s:.0f}",
         measured_s=f"{took:.0f}",

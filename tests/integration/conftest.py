@@ -113,7 +113,7 @@ async def wholly(settings: Nats, tmp_path: Path) -> AsyncIterator[Whole]:
     ):
         extraction, history, uploads = FakeExtraction(), HistoryNats(ingestion), UploadsObjects(Objects(ingestion))
         collections = Collections(ledger, history, extraction)
-        documents = Documents(ledger, history, uploads, collections, most_bytes=10_000)
+        documents = Documents(ledger, history, uploads, collections, most_bytes=10_000, at_once=4)
         plans, receipts = PlansSql(ledger), ReceiptsSql(ledger.database)
         working = Working(uploads, history, extraction, collections, plans)
         building = Building(plans, history, working, in_flight=2, lost_after_s=60)

@@ -24,7 +24,7 @@ class Bench:
         self.ledger = ledger
         self.history, self.uploads, self.extraction = FakeHistory(), FakeUploads(), FakeExtraction()
         self.collections = Collections(ledger, self.history, self.extraction)
-        self.documents = Documents(ledger, self.history, self.uploads, self.collections, most_bytes=1000)
+        self.documents = Documents(ledger, self.history, self.uploads, self.collections, most_bytes=1000, at_once=4)
         self.plans = PlansSql(ledger)
         self.planning = Planning(ledger, self.plans, self.history)
         self.working = Working(self.uploads, self.history, self.extraction, self.collections, self.plans)

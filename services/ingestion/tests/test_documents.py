@@ -1,12 +1,14 @@
 """Documents come in and go; the last change wins, a repeat changes nothing."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 
+from loopline_ingestion.adapters.turns_sql import TurnsSql
 from loopline_ingestion.app import Batched
-from loopline_ingestion.model import Document, Model, Plan, Reason, Refused, State
+from loopline_ingestion.model import Document, Header, Model, Plan, Reason, Refused, State
 from loopline_runtime.errors import Aborted, Invalid, NotFound, Rejected
 
 
@@ -17,6 +19,29 @@ def kinds(bench) -> list[str]:
 async def indexed(bench, accepted) -> None:
     document = accepted.document
     await bench.ledger.indexed("acme", document.document_id, document.revision, 0, 1, 3, datetime.now(UTC), "v1")
+
+
+async def taken_up(bench, document: Document) -> None:
+    assert await TurnsSql(bench.ledger.database).begin(document, most=9)
+
+
+async def test_an_upload_that_stalls_holds_up_no_other(bench):
+    stalled = asyncio.Event()
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"begins"
+        stalled.set()
+        await asyncio.sleep(60)
+
+    waiting = [
+        asyncio.create_task(bench.documents.submit("acme", Header("default", f"{n}.md"), parts())) for n in range(9)
+    ]
+    await stalled.wait()
+    async with asyncio.timeout(5):
+        await bench.submit("a.md", b"alpha")
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_the_same_version_again_changes_nothing_and_leaves_no_bytes(bench):
@@ -157,6 +182,7 @@ async def test_lost_bytes_are_told(bench):
 async def test_lost_batches_are_made_again_but_not_those_under_way(bench):
     bench.history.busy = True
     document = (await bench.submit("a.md", b"alpha")).document
+    await taken_up(bench, document)
     assert await bench.sweeping.remake() == 0
     bench.history.busy = False
     assert await bench.sweeping.remake() == 1
@@ -165,6 +191,7 @@ async def test_lost_batches_are_made_again_but_not_those_under_way(bench):
 
 async def test_what_moves_while_it_is_looked_at_is_not_lost(bench, monkeypatch: pytest.MonkeyPatch):
     accepted = await bench.submit("a.md", b"alpha")
+    await taken_up(bench, accepted.document)
 
     async def arrives(_: Document) -> bool:
         await indexed(bench, accepted)

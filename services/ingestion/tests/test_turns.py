@@ -40,7 +40,18 @@ async def test_a_turn_that_could_not_be_told_is_given_again(ledger: LedgerSql):
     history = AwayOnce()
     turns = Turns(TurnsSql(ledger.database), PlansSql(ledger), history, at_once=1, lost_after_s=60)
     first, second = (
-        Document("acme", f"d{number}", "default", f"d{number}.md", "v", number, State.ACCEPTED, NOW, NOW)
+        Document(
+            "acme",
+            f"d{number}",
+            "default",
+            f"d{number}.md",
+            "v",
+            number,
+            State.ACCEPTED,
+            NOW,
+            NOW,
+            upload_id=f"u{number}",
+        )
         for number in (1, 2)
     )
     for document in (first, second):
@@ -54,11 +65,39 @@ async def test_a_turn_that_could_not_be_told_is_given_again(ledger: LedgerSql):
     assert history.told == ["d2"]
 
 
+async def test_its_own_message_or_that_of_its_turn_is_worked_on_but_not_both(ledger: LedgerSql):
+    waiting = TurnsSql(ledger.database)
+    first, second, late = (
+        Document("acme", f"d{number}", "default", f"d{number}.md", "v", number, State.ACCEPTED, at, at, upload_id="u")
+        for number, at in ((1, NOW), (2, NOW), (9, datetime.now(UTC) + timedelta(seconds=60)))
+    )
+    for document in (first, second, late):
+        await ledger.accepted(document)
+    assert await waiting.begin(first, most=1)
+    assert not await waiting.begin(second, most=1)
+    assert await waiting.begin(first, most=1), "delivered again after a crash"
+    assert await waiting.give(most=1) == []
+    await ledger.deleted("acme", "d1", 3, NOW)
+    assert [document.document_id for document in await waiting.give(most=9)] == ["d2"], "the third's own is on its way"
+    assert not await waiting.begin(second, most=9), "its own message comes late"
+
+
 async def test_who_has_just_been_given_a_turn_is_not_lost(ledger: LedgerSql):
     history, waiting = FakeHistory(), TurnsSql(ledger.database)
     turns = Turns(waiting, PlansSql(ledger), history, at_once=1, lost_after_s=60)
     first, second = (
-        Document("acme", f"d{number}", "default", f"d{number}.md", "v", number, State.ACCEPTED, NOW, NOW)
+        Document(
+            "acme",
+            f"d{number}",
+            "default",
+            f"d{number}.md",
+            "v",
+            number,
+            State.ACCEPTED,
+            NOW,
+            NOW,
+            upload_id=f"u{number}",
+        )
         for number in (1, 2)
     )
     for document in (first, second):

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING
@@ -53,8 +54,16 @@ class Objects:
         with translated(f"object store {self._bucket}"):
             return await self._line.jetstream.object_store(self._bucket.value)
 
-    async def put(self, name: str, parts: AsyncIterator[bytes]) -> Stored:
-        """Writes an object from parts of any size; memory holds one part. Nothing is stored when the source fails."""
+    async def put(
+        self,
+        name: str,
+        parts: AsyncIterator[bytes],
+        turn: AbstractAsyncContextManager[object] = nullcontext(),  # noqa: B008 - holds nothing
+    ) -> Stored:
+        """Writes an object from parts of any size; memory holds one part. Nothing is stored when the source fails.
+
+        The bus is given it within `turn`, once all parts are here.
+        """
         digest, size = hashlib.sha256(), 0
         with tempfile.TemporaryFile() as spool:
             async for part in parts:
@@ -63,9 +72,10 @@ class Objects:
                 await asyncio.to_thread(spool.write, part)
             spool.seek(0)
             store = await self._store()
-            with translated(f"storing {name}"):
-                # Shielded: a transfer that is cut leaves parts nobody can name; a whole object nobody names is swept.
-                await asyncio.shield(asyncio.wait_for(store.put(name, spool), TRANSFER_S))
+            async with turn:
+                with translated(f"storing {name}"):
+                    # Shielded: a transfer that is cut leaves parts nobody can name; a whole object nobody names is swept.
+                    await asyncio.shield(asyncio.wait_for(store.put(name, spool), TRANSFER_S))
         return Stored(size, digest.hexdigest())
 
     async def get(self, name: str) -> AsyncIterator[bytes]:

@@ -139,17 +139,17 @@ def open_engine(url: str, name: str) -> AsyncEngine:
     if backend not in DRIVERS:
         raise Invalid(f"the {name}'s URL begins with {backend}; use sqlite:///PATH or postgresql://USER@HOST/DATABASE")
     parsed = parsed.set(drivername=DRIVERS[backend])
+    # No more than these: one that is opened beyond them is closed again after its statement.
+    pool: dict[str, Any] = {"pool_size": POOL, "max_overflow": 0, "pool_timeout": POOL_S}
     if backend == "sqlite":
-        engine = create_async_engine(parsed, connect_args={"timeout": BUSY_S})
+        engine = create_async_engine(parsed, connect_args={"timeout": BUSY_S}, **pool)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
     settings = {"search_path": name, "statement_timeout": f"{STATEMENT_S}s", "lock_timeout": f"{STATEMENT_S}s"}
     return create_async_engine(
         parsed,
-        pool_size=POOL,
-        max_overflow=0,
-        pool_timeout=POOL_S,
+        **pool,
         # A server that was restarted is noticed before the statement, not by it.
         pool_pre_ping=True,
         pool_recycle=1800,

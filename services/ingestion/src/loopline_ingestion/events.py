@@ -55,6 +55,7 @@ def bind(
     @line.hears(INGESTION_EXTRACT, probe=worker_ready)
     async def extract(event: messages.DocumentAccepted, delivery: Delivery) -> AsyncIterator[Said]:
         document = facts.document_of(event, delivery)
+        await ledger.accepted(document)  # we may be ahead of the ledger's own reader, and who waits stands there
         if not await turns.begins(document, again=bool(delivery.replay_suffix)):
             return
         base = f"{document.document_id}/{document.revision}"

@@ -98,7 +98,14 @@ async def open_doors(settings: Settings, pool: WorkerPool, ledger: LedgerSql, li
     await rebuilt(line, ledger, plans, receipts)
     uploads, history = UploadsObjects(Objects(line)), HistoryNats(line)
     collections = Collections(ledger, history, pool, settings.embedding.plan)
-    documents = Documents(ledger, history, uploads, collections, settings.uploads.most_bytes)
+    documents = Documents(
+        ledger,
+        history,
+        uploads,
+        collections,
+        most_bytes=settings.uploads.most_bytes,
+        at_once=settings.tenants.at_once,
+    )
     journal = JournalFile(settings.erasure.journal)
     erasing = Erasing(history, ledger, uploads, TracesNats(line), receipts, journal, OWNERS)
     await erasing.say_again()

@@ -1,6 +1,7 @@
 """What this service needs from the world."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -38,8 +39,8 @@ class Upload:
 class Uploads(Protocol):
     """Raw bytes by upload id."""
 
-    async def put(self, name: str, parts: AsyncIterator[bytes]) -> Stored:
-        """Writes them, whole or not at all."""
+    async def put(self, name: str, parts: AsyncIterator[bytes], turn: AbstractAsyncContextManager[object]) -> Stored:
+        """Writes them, whole or not at all; within `turn` once all are here."""
         ...
 
     def get(self, name: str) -> AsyncIterator[bytes]:
@@ -252,7 +253,10 @@ class Waiting(Protocol):
     """Whose documents are under way and whose wait for a turn: a part of the ledger, common to all replicas."""
 
     async def begin(self, document: Document, most: int) -> bool:
-        """Whether it is under way from now on (or is already); else it waits, since its tenant has `most` under way."""
+        """Whether its own message is worked on now. Else it waits, since its tenant has `most` under way, or has been given its turn already.
+
+        It stands in the ledger.
+        """
         ...
 
     async def give(self, most: int) -> list[Document]:

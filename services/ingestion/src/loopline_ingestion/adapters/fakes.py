@@ -1,6 +1,7 @@
 """In memory, for unit tests."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from loopline_ingestion.model import Collection, Cut, Document, Extracted, IndexPlan, Place, Reason, Refused, Work
@@ -93,10 +94,11 @@ class FakeUploads:
     stored: dict[str, bytes] = field(default_factory=dict)
     age_s: float = 0.0
 
-    async def put(self, name: str, parts: AsyncIterator[bytes]) -> Stored:
+    async def put(self, name: str, parts: AsyncIterator[bytes], turn: AbstractAsyncContextManager[object]) -> Stored:
         """See the port; the hash is the text itself, which tells as much."""
         data = b"".join([part async for part in parts])
-        self.stored[name] = data
+        async with turn:
+            self.stored[name] = data
         return Stored(len(data), data.hex())
 
     async def get(self, name: str) -> AsyncIterator[bytes]:

@@ -47,7 +47,14 @@ class LedgerSql:
             yield cls(database)
 
     async def accepted(self, document: Document) -> None:
-        """See the port."""
+        """See the port. Both who submits it and who hears of it note it; the second time nothing is written."""
+        known = select(DOCUMENTS.c.revision, DOCUMENTS.c.upload_id).where(
+            is_document(document.tenant, document.document_id)
+        )
+        for row in await self.database.rows(known):
+            same = row.revision == document.revision and row.upload_id == document.upload_id
+            if same or row.revision > document.revision:
+                return
         details = {
             "collection": document.collection,
             "source": document.source,
@@ -197,8 +204,9 @@ class LedgerSql:
     async def stuck(self, before: datetime, limit: int) -> list[Document]:
         """See the port."""
         mine = (TURNS.c[name] == DOCUMENTS.c[name] for name in ("tenant", "document_id", "revision"))
-        waits = exists().where(*mine, or_(TURNS.c.given.is_(False), TURNS.c.at >= before))
-        query = documents().where(DOCUMENTS.c.state.not_in(SETTLED), DOCUMENTS.c.changed_at < before, ~waits)
+        had_its_turn = exists().where(*mine, TURNS.c.at < before)
+        goes = or_(DOCUMENTS.c.state != State.ACCEPTED.value, had_its_turn)
+        query = documents().where(DOCUMENTS.c.state.not_in(SETTLED), DOCUMENTS.c.changed_at < before, goes)
         return [document(row) for row in await self.database.rows(query.order_by(DOCUMENTS.c.changed_at).limit(limit))]
 
     async def uploads_named(self, names: Sequence[str]) -> set[str]:

@@ -38,6 +38,7 @@ DOCUMENTS = Table(
     Index("documents_by_source", "tenant", "collection", "source", "document_id"),
     Index("documents_by_state", "state", "changed_at"),
     Index("documents_by_upload", "upload_id"),
+    Index("documents_by_turn", "state", "tenant", "revision"),
 )
 
 BATCHES = Table(
@@ -112,14 +113,13 @@ REMOVALS = Table(
     Index("removals_by_document", "document_id", "revision"),
 )
 
-# Documents that were taken up, and those that wait for a turn of their tenant.
+# Documents that were taken up: an accepted one that is not here waits for its turn. `waited`: it was told of its turn by a message of its own.
 TURNS = Table(
     "turns",
     METADATA,
     Column("tenant", String(63), primary_key=True),
     Column("document_id", String(64), primary_key=True),
     Column("revision", BigInteger, nullable=False),
-    Column("given", Boolean, nullable=False),
+    Column("waited", Boolean, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
-    Index("turns_by_given", "given", "tenant", "revision"),
 )

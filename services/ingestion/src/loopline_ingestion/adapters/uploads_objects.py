@@ -1,6 +1,7 @@
 """Raw bytes in the object store beside the bus."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 from loopline_ingestion.ports import Stored, Upload
 from loopline_nats.objects import Objects
@@ -12,9 +13,9 @@ class UploadsObjects:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
-    async def put(self, name: str, parts: AsyncIterator[bytes]) -> Stored:
+    async def put(self, name: str, parts: AsyncIterator[bytes], turn: AbstractAsyncContextManager[object]) -> Stored:
         """See the port."""
-        stored = await self._objects.put(name, parts)
+        stored = await self._objects.put(name, parts, turn)
         return Stored(stored.size_bytes, stored.sha256)
 
     def get(self, name: str) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -35,13 +36,22 @@ class Documents:
     """Submit, look up, list, watch, read, delete."""
 
     def __init__(
-        self, ledger: Ledger, history: History, uploads: Uploads, collections: Collections, most_bytes: int
+        self,
+        ledger: Ledger,
+        history: History,
+        uploads: Uploads,
+        collections: Collections,
+        *,
+        most_bytes: int,
+        at_once: int,
     ) -> None:
         self._ledger = ledger
         self._history = history
         self._uploads = uploads
         self._collections = collections
         self._most_bytes = most_bytes
+        # So many uploads of one tenant that are here whole are worked on at a time; more wait here, not in the queues where others stand.
+        self._working: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(at_once))
 
     async def submit(self, tenant: str, header: Header, parts: AsyncIterator[bytes]) -> Accepted:
         """Stores bytes, then the fact. Idempotent: the same version again answers the revision it has.
@@ -51,14 +61,15 @@ class Documents:
         checked(header, self._most_bytes)
         await self._collections.made(tenant, header.collection)
         upload_id = uuid.uuid4().hex
-        stored = await self._uploads.put(upload_id, self._counted(parts, header))
+        stored = await self._uploads.put(upload_id, self._counted(parts, header), self._working[tenant])
         said = False
         try:
             document = _document(tenant, header, upload_id, stored)
             for _ in range(RACES):
-                last = await self._history.last(tenant, document.document_id)
                 try:
-                    accepted, said = await self._accept(document, last)
+                    async with self._working[tenant]:
+                        last = await self._history.last(tenant, document.document_id)
+                        accepted, said = await self._accept(document, last)
                 except Aborted:
                     continue
                 return accepted
