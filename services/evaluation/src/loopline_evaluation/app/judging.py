@@ -118,7 +118,7 @@ class LiveJudging:
 
 def _judging(kept: Kept, scores: list[Score]) -> Judging:
     """Judged when there is any judgement; else why there is none."""
-    reasons = {score.missing.reason for score in scores if score.missing}
-    if any(score.value is not None for score in scores) or not reasons - {Reason.ABSTAINED, Reason.NOTHING_TO_SCORE}:
+    reasons = {score.missing.reason for score in scores if score.missing} - {Reason.ABSTAINED, Reason.NOTHING_TO_SCORE}
+    if any(score.value is not None for score in scores) or not reasons:
         return Judging(Stage.JUDGED, kept.judging.why)
     return Judging(Stage.SKIPPED, Why.BUDGET_SPENT if reasons == {Reason.BUDGET_SPENT} else Why.FAILED)
