@@ -18,6 +18,7 @@ from loopline_monitoring.model import Observed
 DAY_S: Final = 86_400.0
 MOST_WORDS, MOST_FINGERPRINTS, MOST_PENDING, MOST_TIMES, MOST_FEATURES = 50_000, 20_000, 50_000, 4096, 500
 _WORD = re.compile(r"[^\W\d_]{3,}")
+EMBEDDING: Final = "question.embedding"
 Place = tuple[str, str]
 
 
@@ -41,15 +42,14 @@ class Derived:
     def completed(self, observed: Observed) -> Observed:
         """The observation with what follows from it and from what was before."""
         place = (observed.tenant, observed.collection)
-        values = dict(observed.values)
-        values |= self._new_terms(place, observed.question)
-        values |= self._subject(place, values.get("question.embedding"))
-        values |= self._duplicate(place, observed)
-        values |= self._freshness(observed)
-        if _predicted(tuple(values)):
-            observed, more = self._prediction(place, observed)
-            values |= more
-        return replace(observed, values=values)
+        more: dict[str, Value] = dict(self._new_terms(place, observed.question))
+        more |= self._subject(place, observed.values.get(EMBEDDING))
+        more |= self._duplicate(place, observed)
+        more |= self._freshness(observed)
+        if _predicted(tuple(observed.values)):
+            observed, judged = self._prediction(place, observed)
+            more |= judged
+        return replace(observed, values={**observed.values, **more}) if more else observed
 
     def fit(self, place: Place, vectors: Vector, width: int) -> None:
         """The subjects of a baseline's questions, from its sampled vectors, which were `width` long before they were sampled."""
@@ -117,8 +117,7 @@ class Derived:
 
     def _subject(self, place: Place, vector: Value) -> Iterator[tuple[str, Value]]:
         topics = self._topics.get(place)
-        held = clean(Kind.VECTOR, vector)
-        if topics is None or isinstance(held, Flaw | float | str):
+        if topics is None or isinstance(held := clean(Kind.VECTOR, vector), Flaw | float | str):
             return
         topic, outside = topics.place(held)
         yield "question.topic", topic

@@ -36,6 +36,8 @@ class Group:
         self.places = {one.key.signal: place for place, one in enumerate(self.members)}
         self.lasted, self.touched = 0, False
         self._signals = list(self.places)
+        # What such facts tell besides, one by one.
+        self.others = [signal for signal in shape if signal not in self.places]
         self._together = Together([one.series.sequential for one in self.members if one.series.sequential])
         self._rooms = [one.series.room(one.frame) for one in self.members]
         self._quiet_since = min(one.series.last_at for one in self.members)

@@ -196,17 +196,16 @@ class Watching:
     def _tell(self, observed: Observed, part: str) -> Iterator[Change]:
         """What one fact tells of one group of its tenant and collection: first all values are told, then all series are looked at."""
         row = self._rows.setdefault((observed.tenant, observed.collection, part), Row(self._changed))
-        values = {signal: value for signal, value in observed.values.items() if signal not in self.policy.ignored}
+        values = observed.values
+        if self.policy.ignored:
+            values = {signal: value for signal, value in values.items() if signal not in self.policy.ignored}
         group, due = row.grouped(tuple(values)), None
-        if group is not None:
-            due = group.take(values, observed.at, observed.about, self._limit)
-        if group is not None and due is None:
+        if group is not None and (due := group.take(values, observed.at, observed.about, self._limit)) is None:
             row.dissolve(group)
             group = None
-        for signal, value in values.items():
-            if group is None or signal not in group.places:
-                yield from self._add(row, part, signal, value, observed)
-        for signal in values if group is None or due else (one for one in values if one not in group.places):
+        for signal in values if group is None else group.others:
+            yield from self._add(row, part, signal, values[signal], observed)
+        for signal in values if group is None or due else group.others:
             if (watched := row.watched.get(signal)) and (watched.group is None or signal in (due or ())):
                 yield from self._looked_at(watched, observed.at)
                 if watched.group is not None:

@@ -14,7 +14,7 @@ from loopline_monitoring.detection.kinds import LARGEST, LONGEST_NAME, Kind, Val
 from loopline_monitoring.detection.sequential import LONGEST_S, WEEK_S, Sequential
 
 # So many facts wait at most.
-MOST_WAITING: Final = 32
+MOST_WAITING: Final = 64
 _Numbers = NDArray[np.float64]
 
 
