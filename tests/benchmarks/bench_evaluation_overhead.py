@@ -12,7 +12,8 @@ from pathlib import Path
 
 from interleaved import report, spread
 
-from loopline_client import Loopline, Token
+from loopline_client import Loopline, Started, Token
+from loopline_runtime.errors import NotFound, Unavailable
 from loopline_testing.line import LocalLine
 
 ROOT = Path(__file__).parents[2]
@@ -29,23 +30,31 @@ QUESTIONS = (
 FEWEST = 8
 
 
-async def asked(line: Loopline, question: str) -> tuple[float, float | None]:
-    """Seconds to the first token, and tokens a second after it; None for an answer too short to tell."""
-    began = time.perf_counter()
-    times = [
-        time.perf_counter()
-        async for step in line.ask(question, collections=["bench"], grounding="off", engine="chat")
-        if isinstance(step, Token)
-    ]
-    return times[0] - began, (len(times) - 1) / (times[-1] - times[0]) if len(times) >= FEWEST else None
+async def asked(line: Loopline, question: str) -> tuple[str, float, float | None]:
+    """The answer's id, seconds to its first token, and tokens a second after it; None for an answer too short to tell."""
+    began, times, answer_id = time.perf_counter(), [], ""
+    async for step in line.ask(question, collections=["bench"], grounding="off", engine="chat"):
+        if isinstance(step, Started):
+            answer_id = step.answer_id
+        elif isinstance(step, Token):
+            times.append(time.perf_counter())
+    pace = (len(times) - 1) / (times[-1] - times[0]) if len(times) >= FEWEST else None
+    return answer_id, times[0] - began, pace
 
 
-async def traffic(line: Loopline, answers: int) -> tuple[float, float]:
-    """Medians over so many answers, one after the other."""
+async def traffic(line: Loopline, answers: int) -> tuple[str, float, float]:
+    """The last answer's id and medians over so many answers, one after the other."""
     seen = [await asked(line, QUESTIONS[number % len(QUESTIONS)]) for number in range(answers)]
-    return statistics.median(first for first, _ in seen), statistics.median(
-        pace for _, pace in seen if pace is not None
-    )
+    paces = [pace for _, _, pace in seen if pace is not None]
+    return seen[-1][0], statistics.median(first for _, first, _ in seen), statistics.median(paces)
+
+
+async def scored(line: Loopline, answer_id: str) -> bool:
+    """Whether evaluation is there and has come so far."""
+    try:
+        return bool(await line.evaluation.scores([answer_id]))
+    except (NotFound, Unavailable):
+        return False
 
 
 async def measure(local: LocalLine, rounds: int, answers: int) -> None:
@@ -57,12 +66,14 @@ async def measure(local: LocalLine, rounds: int, answers: int) -> None:
                 pass
         await traffic(line, len(QUESTIONS))  # prefixes are cached from here on, for both
         for _ in range(rounds):
-            with_it = await traffic(line, answers)
+            _, first_with, pace_with = await traffic(line, answers)
             await asyncio.to_thread(local.command, "stop", "evaluation")
-            without = await traffic(line, answers)
+            last, first_without, pace_without = await traffic(line, answers)
             await asyncio.to_thread(local.command, "start", "evaluation")
-            first.append(without[0] / with_it[0])
-            pace.append(with_it[1] / without[1])
+            while not await scored(line, last):  # what was answered meanwhile is not scored beside the next round
+                await asyncio.sleep(0.5)
+            first.append(first_without / first_with)
+            pace.append(pace_with / pace_without)
     report("first token, without evaluation / with it", ">= 0.95", ratio=spread(first))
     report("tokens/s, with evaluation / without it", ">= 0.95", ratio=spread(pace))
 
