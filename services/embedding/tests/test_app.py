@@ -1,10 +1,7 @@
 """Questions go first, batches come back in order, what cannot be embedded is told."""
 
 import asyncio
-import os
 import struct
-import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 
@@ -13,7 +10,7 @@ import pytest
 from loopline_embedding.adapters.fake_embedder import FakeEmbedder
 from loopline_embedding.app import Embedding
 from loopline_embedding.model import cut
-from loopline_embedding.turns import NICENESS, SLICE_CHARACTERS, Turns
+from loopline_embedding.turns import SLICE_CHARACTERS, Turns
 from loopline_runtime.errors import Invalid, NotFound, Unavailable
 
 
@@ -47,27 +44,6 @@ async def test_a_question_waits_for_one_slice_not_for_a_batch(embedding: Embeddi
     assert asyncio.get_running_loop().time() - began < 0.5  # the batch takes a second
     assert not batch.done()
     assert len((await batch).vectors) == 50
-
-
-async def test_what_is_asked_in_the_background_takes_no_turn_and_gives_way(embedding: Embedding, fake: FakeEmbedder):
-    fake.seconds = 0.02
-    aside = asyncio.create_task(embedding.of_texts(["four", "a", "three"] * 20, background=True))
-    await asyncio.sleep(0.05)
-    assert len((await embedding.of_texts(["to", "of"])).vectors) == 2
-    await embedding.of_question("why?")
-    assert not aside.done()
-    assert lengths((await aside).vectors) == [4, 1, 5] * 20
-    assert max(len(texts) for texts in fake.seen if "four" in texts) == 1
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own elsewhere")
-async def test_the_background_has_a_thread_of_lower_priority():
-    def niceness(texts: Sequence[str]) -> list[bytes]:
-        return [bytes([os.getpriority(os.PRIO_PROCESS, threading.get_native_id())]) for _ in texts]
-
-    async with Turns.taken(niceness, threads=1) as turns:
-        (behind,), before = await turns.aside(["x"]), await turns.question("x")
-    assert behind[0] == before[0] + NICENESS
 
 
 async def test_a_slice_is_small(embedding: Embedding, fake: FakeEmbedder):

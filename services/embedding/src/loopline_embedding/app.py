@@ -30,21 +30,10 @@ class Embedding:
         return self._as(which, [await self._turns.question(text)])
 
     async def of_texts(
-        self,
-        texts: Sequence[str],
-        model: str = "",
-        revision: str = "",
-        *,
-        tenant: str = "",
-        build: bool = False,
-        background: bool = False,
+        self, texts: Sequence[str], model: str = "", revision: str = "", *, tenant: str = "", build: bool = False
     ) -> Embedded:
-        """One vector per text. Invalid for blank or too many texts; NotFound for another model. A build gives way to all else, and
-        what is asked in the background takes no turn from anybody.
-        """
+        """One vector per text. Invalid for blank or too many texts; NotFound for another model. A build gives way to all else."""
         which = served(self._models, model, revision)
-        if background:
-            return self._as(which, await self._turns.aside(checked(texts)))
         return self._as(which, await self._turns.batch(checked(texts), tenant=tenant, build=build))
 
     async def ready(self) -> None:

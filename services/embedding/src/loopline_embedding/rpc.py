@@ -28,9 +28,7 @@ class EmbeddingRpc(EmbeddingServiceServicer):
     async def Embed(
         self, request: EmbedRequest, context: grpc.aio.ServicerContext[EmbedRequest, EmbedResponse]
     ) -> EmbedResponse:
-        made = await self._embedding.of_texts(
-            request.texts, request.model.name, request.model.revision, background=request.background
-        )
+        made = await self._embedding.of_texts(request.texts, request.model.name, request.model.revision)
         return EmbedResponse(vectors=made.vectors, model=_model(made))
 
 

@@ -5,9 +5,6 @@ So a live question waits for at most one slice (about 1,200 characters: some 60 
 
 import asyncio
 import itertools
-import os
-import sys
-import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -17,8 +14,6 @@ from loopline_embedding.model import Vector
 
 SLICE_CHARACTERS = 1200
 QUESTION, BATCH, BUILD = 0, 1, 2
-# Of the thread for what nobody waits for, where threads have one of their own (Linux).
-NICENESS = 5
 
 
 @dataclass(order=True)
@@ -28,10 +23,7 @@ class _Turn:
     round: int
     number: int
     texts: Sequence[str] = field(compare=False)
-    # Made where a loop runs.
-    result: "asyncio.Future[list[Vector]]" = field(
-        compare=False, default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    result: "asyncio.Future[list[Vector]]" = field(compare=False)
 
 
 class Turns:
@@ -40,7 +32,6 @@ class Turns:
     def __init__(self, embed: Callable[[Sequence[str]], list[Vector]]) -> None:
         self._embed = embed
         self._queue: asyncio.PriorityQueue[_Turn] = asyncio.PriorityQueue()
-        self._aside: asyncio.PriorityQueue[_Turn] = asyncio.PriorityQueue()
         self._numbers = itertools.count()
         self._round = 0
         self._rounds: dict[str, int] = {}
@@ -50,12 +41,8 @@ class Turns:
     async def taken(cls, embed: Callable[[Sequence[str]], list[Vector]], threads: int) -> AsyncIterator["Turns"]:
         """Runs the workers until the block ends."""
         turns = cls(embed)
-        with (
-            ThreadPoolExecutor(threads, thread_name_prefix="model") as pool,
-            ThreadPoolExecutor(1, thread_name_prefix="aside", initializer=_give_way) as aside,
-        ):
-            workers = [asyncio.create_task(turns._work(turns._queue, pool)) for _ in range(threads)]
-            workers.append(asyncio.create_task(turns._work(turns._aside, aside)))
+        with ThreadPoolExecutor(threads, thread_name_prefix="model") as pool:
+            workers = [asyncio.create_task(turns._work(pool)) for _ in range(threads)]
             try:
                 yield turns
             finally:
@@ -81,24 +68,18 @@ class Turns:
                 vectors[place] = vector
         return vectors
 
-    async def aside(self, texts: Sequence[str]) -> list[Vector]:
-        """One vector per text, in order, one after the other beside all turns: nobody waits for it, and it holds nobody up."""
-        return [(await self._queued(self._aside, _Turn(BATCH, 0, next(self._numbers), [text])))[0] for text in texts]
-
     async def _turn(self, urgency: int, texts: Sequence[str], tenant: str = "") -> list[Vector]:
+        result: asyncio.Future[list[Vector]] = asyncio.get_running_loop().create_future()
         if self._queue.empty():
             self._rounds.clear()
         mine = self._rounds[tenant] = max(self._rounds.get(tenant, 0), self._round) + 1
-        return await self._queued(self._queue, _Turn(urgency, mine, next(self._numbers), texts))
+        self._queue.put_nowait(_Turn(urgency, mine, next(self._numbers), texts, result))
+        return await result
 
-    async def _queued(self, queue: asyncio.PriorityQueue[_Turn], turn: _Turn) -> list[Vector]:
-        queue.put_nowait(turn)
-        return await turn.result
-
-    async def _work(self, queue: asyncio.PriorityQueue[_Turn], pool: ThreadPoolExecutor) -> None:
+    async def _work(self, pool: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            turn = await queue.get()
+            turn = await self._queue.get()
             self._round = max(self._round, turn.round)
             if turn.result.done():  # whoever asked has left
                 continue
@@ -110,12 +91,6 @@ class Turns:
                 turn.result.set_exception(error)
             else:
                 turn.result.set_result(done.result())
-
-
-def _give_way() -> None:
-    if sys.platform == "linux":
-        here = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, here, os.getpriority(os.PRIO_PROCESS, here) + NICENESS)
 
 
 def _slices(order: Sequence[int], texts: Sequence[str]) -> list[list[int]]:

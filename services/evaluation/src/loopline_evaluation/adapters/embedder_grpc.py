@@ -27,7 +27,6 @@ class EmbedderGrpc:
         for start in range(0, len(texts), MOST_AT_ONCE):
             with acting_for(tenant):
                 async with calling("embedding"):
-                    request = EmbedRequest(texts=texts[start : start + MOST_AT_ONCE], background=True)
-                    reply = await self._stub.Embed(request)
+                    reply = await self._stub.Embed(EmbedRequest(texts=texts[start : start + MOST_AT_ONCE]))
             found += reply.vectors
         return found

@@ -26,7 +26,7 @@ from loopline.access.v1 import rights_pb2 as loopline_dot_access_dot_v1_dot_righ
 from loopline.ingestion.v1 import events_pb2 as loopline_dot_ingestion_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-loopline/embedding/v1/embedding_service.proto\x12\x15loopline.embedding.v1\x1a\x1floopline/access/v1/rights.proto\x1a\"loopline/ingestion/v1/events.proto\"W\n\x11\x45mbedQueryRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x34\n\x05model\x18\x02 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\"Z\n\x12\x45mbedQueryResponse\x12\x0e\n\x06vector\x18\x01 \x01(\x0c\x12\x34\n\x05model\x18\x02 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\"g\n\x0c\x45mbedRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x34\n\x05model\x18\x02 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\x12\x12\n\nbackground\x18\x03 \x01(\x08\"V\n\rEmbedResponse\x12\x0f\n\x07vectors\x18\x01 \x03(\x0c\x12\x34\n\x05model\x18\x02 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel2\xdb\x01\n\x10\x45mbeddingService\x12j\n\nEmbedQuery\x12(.loopline.embedding.v1.EmbedQueryRequest\x1a).loopline.embedding.v1.EmbedQueryResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x01\x12[\n\x05\x45mbed\x12#.loopline.embedding.v1.EmbedRequest\x1a$.loopline.embedding.v1.EmbedResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x01\x42X\n\x19\x64\x65v.loopline.embedding.v1P\x01Z!loopline/embedding/v1;embeddingv1\xaa\x02\x15Loopline.Embedding.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-loopline/embedding/v1/embedding_service.proto\x12\x15loopline.embedding.v1\x1a\x1floopline/access/v1/rights.proto\x1a\"loopline/ingestion/v1/events.proto\"W\n\x11\x45mbedQueryRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x34\n\x05model\x18\x02 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\"Z\n\x12\x45mbedQueryResponse\x12\x0e\n\x06vector\x18\x01 \x01(\x0c\x12\x34\n\x05model\x18\x02 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\"S\n\x0c\x45mbedRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x34\n\x05model\x18\x02 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel\"V\n\rEmbedResponse\x12\x0f\n\x07vectors\x18\x01 \x03(\x0c\x12\x34\n\x05model\x18\x02 \x01(\x0b\x32%.loopline.ingestion.v1.EmbeddingModel2\xdb\x01\n\x10\x45mbeddingService\x12j\n\nEmbedQuery\x12(.loopline.embedding.v1.EmbedQueryRequest\x1a).loopline.embedding.v1.EmbedQueryResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x01\x12[\n\x05\x45mbed\x12#.loopline.embedding.v1.EmbedRequest\x1a$.loopline.embedding.v1.EmbedResponse\"\x07\x90\x02\x01\xb8\xd7\x18\x01\x42X\n\x19\x64\x65v.loopline.embedding.v1P\x01Z!loopline/embedding/v1;embeddingv1\xaa\x02\x15Loopline.Embedding.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,9 +43,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EMBEDQUERYRESPONSE']._serialized_start=230
   _globals['_EMBEDQUERYRESPONSE']._serialized_end=320
   _globals['_EMBEDREQUEST']._serialized_start=322
-  _globals['_EMBEDREQUEST']._serialized_end=425
-  _globals['_EMBEDRESPONSE']._serialized_start=427
-  _globals['_EMBEDRESPONSE']._serialized_end=513
-  _globals['_EMBEDDINGSERVICE']._serialized_start=516
-  _globals['_EMBEDDINGSERVICE']._serialized_end=735
+  _globals['_EMBEDREQUEST']._serialized_end=405
+  _globals['_EMBEDRESPONSE']._serialized_start=407
+  _globals['_EMBEDRESPONSE']._serialized_end=493
+  _globals['_EMBEDDINGSERVICE']._serialized_start=496
+  _globals['_EMBEDDINGSERVICE']._serialized_end=715
 # @@protoc_insertion_point(module_scope)

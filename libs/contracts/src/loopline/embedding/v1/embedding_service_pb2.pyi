@@ -74,9 +74,6 @@ class EmbedRequest(google.protobuf.message.Message):
 
     TEXTS_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
-    BACKGROUND_FIELD_NUMBER: builtins.int
-    background: builtins.bool
-    """Nobody waits for it: it is worked beside the rest, on one thread that gives way to every other of the machine."""
     @property
     def texts(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
     @property
@@ -86,10 +83,9 @@ class EmbedRequest(google.protobuf.message.Message):
         *,
         texts: collections.abc.Iterable[builtins.str] | None = ...,
         model: loopline.ingestion.v1.events_pb2.EmbeddingModel | None = ...,
-        background: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["model", b"model"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["background", b"background", "model", b"model", "texts", b"texts"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["model", b"model", "texts", b"texts"]) -> None: ...
 
 Global___EmbedRequest: typing_extensions.TypeAlias = EmbedRequest
 
