@@ -8,7 +8,7 @@ from loopline_testing.line import LocalLine, summary
 
 FILES = 100
 # Of one tenant; the others wait for their turn.
-UNDER_WAY = 4
+UNDER_WAY = 2
 
 
 async def test_a_purged_stream_of_batches_is_made_again(local: LocalLine):

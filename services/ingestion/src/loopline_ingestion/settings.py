@@ -70,7 +70,7 @@ class Tenants(Group):
     """What one tenant may have under way, so that others never wait long behind it."""
 
     # Documents between acceptance and the index; of each, one batch at a time.
-    at_once: int = Field(default=4, ge=1)
+    at_once: int = Field(default=2, ge=1)
     # A batch that has not arrived after this long is waited for no more.
     lost_after_s: float = 60.0
 
