@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from loopline_contracts.channels import DURABLES
+from loopline_grpc.health import ALIVE
 from loopline_grpc.methods import methods_of
 from loopline_k8s.manifests import (
     FOLDER,
@@ -151,7 +152,7 @@ def test_certificates_and_credentials_are_where_the_settings_look(workload: str)
 def test_behind_tls_probes_ask_at_the_port_of_health(service: str):
     found = named(overlay("secure"), "Deployment", f"loopline-{service}")
     given, (container,) = environment(found, overlay("secure")), pod_of(found)["spec"]["containers"]
-    assert {str(container[probe]["grpc"]["port"]) for probe in ("startupProbe", "readinessProbe")} == {
+    assert {str(container[probe]["grpc"]["port"]) for probe in ("startupProbe", "readinessProbe", "livenessProbe")} == {
         given["GRPC__HEALTH_PORT"]
     }
     assert {port["name"]: str(port["containerPort"]) for port in container["ports"]}["health"] == "50052"
@@ -261,8 +262,7 @@ def test_a_pod_keeps_apart_from_its_like_and_is_started_again_for_its_own_ailmen
     assert {rule["topologyKey"] for rule in spread} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
     assert all(rule["labelSelector"]["matchLabels"] == pod["metadata"]["labels"] for rule in spread)
     (container,) = pod["spec"]["containers"]
-    # By HTTP: a thread of its own answers, so that a stuck event loop is seen.
-    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "metrics"}
+    assert container["livenessProbe"]["grpc"] == {"port": 50051, "service": ALIVE}
 
 
 @pytest.mark.parametrize("service", SERVICES)

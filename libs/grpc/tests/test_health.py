@@ -7,7 +7,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from loopline_grpc.health import Health, checking
+from loopline_grpc.health import ALIVE, Health, checking
 from loopline_grpc.server import serving
 from loopline_runtime.errors import Unavailable
 from loopline_runtime.settings import Grpc
@@ -63,6 +63,21 @@ async def test_health_follows_its_checks_up_and_down(until: Any) -> None:
     health.stop()
     await asyncio.wait_for(watching, 1)
     assert statuses == ["NOT_SERVING", "SERVING", "NOT_SERVING"]
+
+
+async def test_it_is_alive_while_a_restart_would_mend_nothing() -> None:
+    ailment = ""
+    health = Health([NAME], [NAME], lambda: ailment)
+
+    async def alive() -> int:
+        status: int = (await health.Check(health_pb2.HealthCheckRequest(service=ALIVE), NO_CONTEXT)).status
+        return status
+
+    assert await alive() == SERVING, "what it needs is away"
+    health.stop()
+    assert await alive() == SERVING, "it ends by itself"
+    ailment = "the fetch loop is overdue"
+    assert await alive() == NOT_SERVING
 
 
 async def test_a_check_that_hangs_or_has_a_bug_is_a_door_that_does_not_serve(until: Any) -> None:

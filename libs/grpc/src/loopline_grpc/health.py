@@ -1,4 +1,4 @@
-"""grpc.health.v1, by service name; "" is SERVING when all are."""
+"""grpc.health.v1, by service name; "" is SERVING when all are, "alive" as long as a restart would mend nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -14,6 +14,8 @@ from loopline_grpc.errors import ailment_of
 # Raises while the service cannot do its work.
 ReadyCheck = Callable[[], Awaitable[None]]
 
+# What whoever restarts us asks for; a dependency that is away is no reason.
+ALIVE = "alive"
 EVERY_S = 2.0
 TIMEOUT_S = 2.0
 
@@ -21,9 +23,13 @@ log = structlog.get_logger(__name__)
 
 
 class Health:
-    """The statuses. Unlike the servicer that comes with gRPC it lets its watchers go when the server stops."""
+    """The statuses. Unlike the servicer that comes with gRPC it lets its watchers go when the server stops.
 
-    def __init__(self, names: Iterable[str], checked: Iterable[str]) -> None:
+    `ailment` says why this process cannot go on, or "".
+    """
+
+    def __init__(self, names: Iterable[str], checked: Iterable[str], ailment: Callable[[], str] = str) -> None:
+        self._ailment = ailment
         waiting = set(checked)
         self._serving = {name: name not in waiting for name in {*names, *waiting}}
         self._stopping = False
@@ -62,6 +68,8 @@ class Health:
             await changed.wait()
 
     def _status(self, name: str) -> str:
+        if name == ALIVE:
+            return "NOT_SERVING" if self._ailment() else "SERVING"
         if name and name not in self._serving:
             return "SERVICE_UNKNOWN"
         serving = all(self._serving.values()) if not name else self._serving[name]

@@ -57,13 +57,18 @@ class Serving:
 
 @asynccontextmanager
 async def serving(
-    settings: Grpc, *, keys: Keys | None, doors: Sequence[Door], ready: Mapping[str, ReadyCheck] | None = None
+    settings: Grpc,
+    *,
+    keys: Keys | None,
+    doors: Sequence[Door],
+    ready: Mapping[str, ReadyCheck] | None = None,
+    ailment: Callable[[], str] = str,
 ) -> AsyncIterator[Serving]:
     """Serves the doors until the block ends: then NOT_SERVING, no new calls, those under way have `grace_s` to end.
 
     `keys` None means open access: everybody is the tenant `local`, and Invalid is raised for a host beyond loopback.
-    `ready` checks raise while a service cannot work; they are asked every two seconds. Unavailable when the port cannot
-    be had.
+    `ready` checks raise while a service cannot work; they are asked every two seconds. `ailment` says why this process
+    must be started again, or "": health calls it `alive`. Unavailable when the port cannot be had.
     """
     demand_keys_beyond_loopback(settings.host, keys)
     names = [door.name for door in doors]
@@ -71,7 +76,7 @@ async def serving(
     for name in names:
         at_rest(methods_of(name).values())
     checks = dict(ready or {})
-    health = Health(names, checks)
+    health = Health(names, checks, ailment)
     wrapping = Wrapping(keys, Bounds(settings.at_once, settings.at_once_per_tenant), settings.default_deadline_s)
     server = grpc.aio.server(interceptors=[wrapping], options=_options(settings))
     of_health = Door(health_pb2_grpc.add_HealthServicer_to_server, health, HEALTH)

@@ -46,7 +46,7 @@ async def serve() -> None:
             door = Door(add_EmbeddingServiceServicer_to_server, EmbeddingRpc(embedding), SERVICE)
             ready = {SERVICE: embedding.ready, "events": line.ready}
             ring = keys if settings.access.mode == "keys" else None
-            async with serving(settings.grpc, keys=ring, doors=[door], ready=ready):
+            async with serving(settings.grpc, keys=ring, doors=[door], ready=ready, ailment=line.ailment):
                 await line.start()
                 await until_stopped()
 

@@ -150,7 +150,7 @@ async def serve() -> None:
             ]
             ready = {SERVICE: answers.ready, ANNOTATION: answers.ready, "events": line.ready, **runs.ready}
             ring = keys if settings.access.mode == "keys" else None
-            await enter(serving(settings.grpc, keys=ring, doors=doors, ready=ready))
+            await enter(serving(settings.grpc, keys=ring, doors=doors, ready=ready, ailment=line.ailment))
             await line.start()
             await until_stopped()
 

@@ -76,7 +76,7 @@ async def serve() -> None:
             async with (
                 background(events.announce(line, spool, records.cleaned), name="announce"),
                 background(sweep(records, answering, settings.answers.kept_days), name="sweep"),
-                serving(settings.grpc, keys=ring, doors=[door], ready=ready),
+                serving(settings.grpc, keys=ring, doors=[door], ready=ready, ailment=line.ailment),
             ):
                 await line.start()
                 await until_stopped()

@@ -129,7 +129,7 @@ async def open_doors(settings: Settings, pool: WorkerPool, ledger: LedgerSql, li
     async with (
         background(give_turns(turns), name="turns"),
         background(sweep(line, sweeping, building, erasing, remake.every_s), name="sweep"),
-        serving(settings.grpc, keys=ring, doors=[door], ready={SERVICE: ready}),
+        serving(settings.grpc, keys=ring, doors=[door], ready={SERVICE: ready}, ailment=line.ailment),
     ):
         await line.start()
         await until_stopped()

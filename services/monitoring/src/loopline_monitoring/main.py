@@ -76,7 +76,9 @@ async def serve() -> None:
             async with AsyncExitStack() as running:
                 for name, work in works.items():
                     await running.enter_async_context(background(work, name=name))
-                await running.enter_async_context(serving(settings.grpc, keys=ring, doors=[door], ready=ready))
+                await running.enter_async_context(
+                    serving(settings.grpc, keys=ring, doors=[door], ready=ready, ailment=line.ailment)
+                )
                 await line.start()
                 await until_stopped()
             await monitor.write()

@@ -77,7 +77,7 @@ async def serve() -> None:
                 background(keep_looking(looked, line, store, indexing), name="look again"),
                 background(switched.keep_telling(), name="switched"),
                 background(Answerable(versions, questions).keep_looking(), name="answerable"),
-                serving(settings.grpc, keys=ring, doors=[door], ready=ready),
+                serving(settings.grpc, keys=ring, doors=[door], ready=ready, ailment=line.ailment),
             ):
                 await line.start()
                 await until_stopped()
