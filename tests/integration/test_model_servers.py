@@ -31,7 +31,9 @@ async def chat(request: pytest.FixtureRequest) -> AsyncIterator[OpenAiChat]:
         case _:
             url = request.config.getoption("--tgi-url")
             if not url:
-                pytest.skip(f"{NOT_RUN}: the suite of model servers against a real TGI; give one with --tgi-url")
+                pytest.skip(
+                    f"{NOT_RUN}: the suite of model servers against a real TGI; give one: PYTEST_ADDOPTS=--tgi-url=URL make test"
+                )
             yield OpenAiChat(url)
 
 

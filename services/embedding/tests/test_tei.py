@@ -132,7 +132,9 @@ def test_a_server_that_serves_another_model_is_noticed(
 def test_a_real_one(request: pytest.FixtureRequest):
     url = request.config.getoption("--tei-url")
     if not url:
-        pytest.skip(f"{NOT_RUN}: the embedding service against a real TEI; give one with --tei-url")
+        pytest.skip(
+            f"{NOT_RUN}: the embedding service against a real TEI; give one: PYTEST_ADDOPTS=--tei-url=URL make test"
+        )
     embedder = TeiEmbedder(url)
     one, two = embedder.embed(["a lighthouse", "a lighthouse"])
     assert one == two
