@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from copy import deepcopy
 from pathlib import Path
@@ -95,21 +95,22 @@ async def until_laid_out(url: str) -> None:
         raise TimedOut("three servers did not come together")
 
 
-async def heaped_while_leaders_change(url: str, plane: ControlPlane, watch_from: Callable[[], None]) -> None:
+async def heaped_while_leaders_change(url: str, plane: ControlPlane) -> Watch:
     stream, durable = EMBEDDING_EMBED.stream, EMBEDDING_EMBED.name
     async with open_line(Nats(url=url, connect_s=30), "operator") as line:
         for number in range(48):
             subject = f"{EMBEDDING_EMBED.replay_subject}.test"
             await line.publish(subject, b"", {"Nats-Msg-Id": str(number)}, stream=stream)
         await asyncio.to_thread(until, "six of embedding", lambda: ready(plane)["embedding"] >= 6)
-        watch_from()
-        for kind in (f"CONSUMER.LEADER.STEPDOWN.{stream}.{durable}", f"STREAM.LEADER.STEPDOWN.{stream}") * 3:
-            answer = json.loads((await line.nats.request(f"$JS.API.{kind}", b"", timeout=10)).data)
-            assert answer.get("success"), answer
-            await asyncio.sleep(5)
+        with watching(plane) as watch:
+            for kind in (f"CONSUMER.LEADER.STEPDOWN.{stream}.{durable}", f"STREAM.LEADER.STEPDOWN.{stream}") * 3:
+                answer = json.loads((await line.nats.request(f"$JS.API.{kind}", b"", timeout=10)).data)
+                assert answer.get("success"), answer
+                await asyncio.sleep(5)
         pull = await line.jetstream.pull_subscribe_bind(durable, stream)
         for message in await pull.fetch(48, timeout=10):
             await message.ack_sync()
+    return watch
 
 
 def test_replicas_hold_while_three_servers_change_their_leaders(
@@ -121,8 +122,7 @@ def test_replicas_hold_while_three_servers_change_their_leaders(
         *of_kind(manifests, "ScaledObject"),
     ]
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "provision", "namespace": "loopline"}}
-    watches: list[Watch] = []
-    with three_servers(tmp_path) as (url, monitor), ExitStack() as looking:
+    with three_servers(tmp_path) as (url, monitor):
         asyncio.run(until_laid_out(url))
         # As the overlay `secure` says it: the account's name lies in a Secret.
         running.apply([{**secret, "stringData": {"account": "LOOPLINE"}}])
@@ -135,13 +135,9 @@ def test_replicas_hold_while_three_servers_change_their_leaders(
                 # A change of its own, or KEDA keeps the scaler it has.
                 found["spec"]["pollingInterval"] = 2
             running.apply([found])
-        asyncio.run(
-            heaped_while_leaders_change(url, running, lambda: watches.append(looking.enter_context(watching(running))))
-        )
-        looking.close()
+        watch = asyncio.run(heaped_while_leaders_change(url, running))
         until("embedding is back", lambda: ready(running)["embedding"] == 3)
     running.apply(right)
-    (watch,) = watches
     fewest, most = watch.fewest("embedding"), watch.most("embedding")
     print(f"\nsix changes of leader: never fewer than {fewest}, never more than {most} of embedding ready")
     assert (fewest, most) == (6, 6)
