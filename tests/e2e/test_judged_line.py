@@ -84,7 +84,6 @@ def until(there: Callable[[], Any], what: str) -> Any:
 
 
 def test_live_answers_are_judged_until_the_days_tokens_are_spent(judged: LocalLine, server: JudgeServer):
-
     async def ask() -> None:
         async with Loopline.local(judged.home) as line:
             for question in QUESTIONS:
@@ -136,13 +135,9 @@ def test_a_run_that_is_left_and_whose_service_is_killed_is_found_again_and_pays_
     listed = until(lambda: judged.command("eval", "list", "--json", check=False).stdout, "evaluation")
     (found,) = json.loads(listed)
     run_id = found["run_id"]
-    done = until(
-        lambda: (
-            watched
-            if (watched := judged.command("eval", "watch", run_id, check=False)).returncode == 0
-            else time.sleep(1)
-        ),
+    watched = until(
+        lambda: (run := judged.command("eval", "watch", run_id, check=False)).returncode == 0 and run.stdout,
         "end of the run",
     )
-    assert f"{ROWS} of {ROWS} units" in done.stdout
+    assert f"{ROWS} of {ROWS} units" in watched
     assert ROWS <= server.requests - before <= ROWS + AT_ONCE

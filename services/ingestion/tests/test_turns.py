@@ -4,17 +4,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from loopline_contracts.channels import INGESTION_EXTRACT
 from loopline_ingestion.adapters.fakes import FakeHistory
 from loopline_ingestion.adapters.history_nats import HistoryNats
-from loopline_ingestion.adapters.ledger_sql import LedgerSql
+from loopline_ingestion.adapters.ledger_sql import MIGRATIONS, LedgerSql
 from loopline_ingestion.adapters.plans_sql import PlansSql
 from loopline_ingestion.adapters.turns_sql import TurnsSql
 from loopline_ingestion.app import Turns
 from loopline_ingestion.model import Document, State
 from loopline_nats.line import open_line
 from loopline_runtime.errors import Unavailable
+from loopline_sql.database import open_engine
 from loopline_testing.fixtures import bus_settings
 from loopline_testing.nats import NatsServer
 
@@ -36,26 +38,17 @@ class AwayOnce(FakeHistory):
         self.told.append(document.document_id)
 
 
+async def accepted(ledger: LedgerSql, number: int, at: datetime = NOW) -> Document:
+    name = f"d{number}"
+    document = Document("acme", name, "default", f"{name}.md", "v", number, State.ACCEPTED, at, at, upload_id="u")
+    await ledger.accepted(document)
+    return document
+
+
 async def test_a_turn_that_could_not_be_told_is_given_again(ledger: LedgerSql):
     history = AwayOnce()
     turns = Turns(TurnsSql(ledger.database), PlansSql(ledger), history, at_once=1, lost_after_s=60)
-    first, second = (
-        Document(
-            "acme",
-            f"d{number}",
-            "default",
-            f"d{number}.md",
-            "v",
-            number,
-            State.ACCEPTED,
-            NOW,
-            NOW,
-            upload_id=f"u{number}",
-        )
-        for number in (1, 2)
-    )
-    for document in (first, second):
-        await ledger.accepted(document)
+    first, second = await accepted(ledger, 1), await accepted(ledger, 2)
     assert await turns.begins(first, again=False)
     assert not await turns.begins(second, again=False)
     await ledger.deleted("acme", "d1", 3, NOW)
@@ -67,12 +60,8 @@ async def test_a_turn_that_could_not_be_told_is_given_again(ledger: LedgerSql):
 
 async def test_its_own_message_or_that_of_its_turn_is_worked_on_but_not_both(ledger: LedgerSql):
     waiting = TurnsSql(ledger.database)
-    first, second, late = (
-        Document("acme", f"d{number}", "default", f"d{number}.md", "v", number, State.ACCEPTED, at, at, upload_id="u")
-        for number, at in ((1, NOW), (2, NOW), (9, datetime.now(UTC) + timedelta(seconds=60)))
-    )
-    for document in (first, second, late):
-        await ledger.accepted(document)
+    first, second = await accepted(ledger, 1), await accepted(ledger, 2)
+    await accepted(ledger, 9, at=datetime.now(UTC) + timedelta(seconds=60))
     assert await waiting.begin(first, most=1)
     assert not await waiting.begin(second, most=1)
     assert await waiting.begin(first, most=1), "delivered again after a crash"
@@ -85,29 +74,29 @@ async def test_its_own_message_or_that_of_its_turn_is_worked_on_but_not_both(led
 async def test_who_has_just_been_given_a_turn_is_not_lost(ledger: LedgerSql):
     history, waiting = FakeHistory(), TurnsSql(ledger.database)
     turns = Turns(waiting, PlansSql(ledger), history, at_once=1, lost_after_s=60)
-    first, second = (
-        Document(
-            "acme",
-            f"d{number}",
-            "default",
-            f"d{number}.md",
-            "v",
-            number,
-            State.ACCEPTED,
-            NOW,
-            NOW,
-            upload_id=f"u{number}",
-        )
-        for number in (1, 2)
-    )
-    for document in (first, second):
-        await ledger.accepted(document)
-        await turns.begins(document, again=False)
+    for number in (1, 2):
+        await turns.begins(await accepted(ledger, number), again=False)
     await ledger.deleted("acme", "d1", 3, NOW)
     assert await turns.give() == 1
     began = datetime.now(UTC)
     assert await ledger.stuck(began - timedelta(seconds=60), 10) == []
     assert [document.document_id for document in await ledger.stuck(began + timedelta(seconds=60), 10)] == ["d2"]
+
+
+async def test_turns_that_were_given_before_who_waits_was_derived_come_along(database_url: str):
+    engine = open_engine(database_url, "ledger")
+    await MIGRATIONS.apply(engine, "0004")
+    row = "insert into turns (tenant, document_id, revision, given, at) values ('acme', :name, :number, :given, :at)"
+    async with engine.begin() as db:
+        await db.execution_options(writes=True)
+        for number, given in ((1, True), (2, False)):
+            at = NOW if engine.dialect.name == "postgresql" else str(NOW)
+            await db.execute(text(row), {"name": f"d{number}", "number": number, "given": given, "at": at})
+    await engine.dispose()
+    async with LedgerSql.opened(database_url) as ledger:
+        waiting = TurnsSql(ledger.database)
+        assert await waiting.begin(await accepted(ledger, 1), most=1), "it is its own message that is worked on"
+        assert not await waiting.begin(await accepted(ledger, 2), most=1)
 
 
 async def test_a_turn_is_under_way_until_its_message_is_dealt_with(provisioned: NatsServer):

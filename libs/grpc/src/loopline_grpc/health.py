@@ -10,6 +10,7 @@ import structlog
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from loopline_grpc.errors import ailment_of
+from loopline_runtime.metrics_door import LivenessCheck
 
 # Raises while the service cannot do its work.
 ReadyCheck = Callable[[], Awaitable[None]]
@@ -28,7 +29,7 @@ class Health:
     `ailment` says why this process cannot go on, or "".
     """
 
-    def __init__(self, names: Iterable[str], checked: Iterable[str], ailment: Callable[[], str] = str) -> None:
+    def __init__(self, names: Iterable[str], checked: Iterable[str], ailment: LivenessCheck = str) -> None:
         self._ailment = ailment
         waiting = set(checked)
         self._serving = {name: name not in waiting for name in {*names, *waiting}}

@@ -26,6 +26,7 @@ from loopline_grpc.methods import methods_of
 from loopline_grpc.wrapping import Wrapping
 from loopline_runtime.access import Keys
 from loopline_runtime.errors import Unavailable
+from loopline_runtime.metrics_door import LivenessCheck
 from loopline_runtime.settings import Grpc
 from loopline_runtime.tls import Tls
 
@@ -62,7 +63,7 @@ async def serving(
     keys: Keys | None,
     doors: Sequence[Door],
     ready: Mapping[str, ReadyCheck] | None = None,
-    ailment: Callable[[], str] = str,
+    ailment: LivenessCheck = str,
 ) -> AsyncIterator[Serving]:
     """Serves the doors until the block ends: then NOT_SERVING, no new calls, those under way have `grace_s` to end.
 

@@ -5,11 +5,15 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, or_, select
 
-from loopline_ingestion.adapters.ledger_tables import BATCHES, COLLECTIONS, DOCUMENTS, PLANS
+from loopline_ingestion.adapters.ledger_tables import BATCHES, COLLECTIONS, DOCUMENTS, PLANS, TURNS
 from loopline_ingestion.model import Collection, Cutting, Document, Model, Plan, Reason, State
 
 # Plans that a document must be whole in.
 COUNTS = and_(PLANS.c.retired.is_(False), or_(PLANS.c.build.is_(False), PLANS.c.built_at.is_not(None)))
+
+SETTLED = [state.value for state in State if state.settled]
+# The turn of a document's newest revision.
+ITS_TURN = and_(*(TURNS.c[name] == DOCUMENTS.c[name] for name in ("tenant", "document_id", "revision")))
 
 
 def is_document(tenant: str, document_id: str) -> Any:

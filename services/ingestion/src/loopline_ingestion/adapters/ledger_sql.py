@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from loopline_ingestion.adapters.ledger_rows import (
     COUNTS,
+    ITS_TURN,
+    SETTLED,
     batches_of,
     collection,
     collections,
@@ -29,7 +31,6 @@ from loopline_sql.database import Database
 from loopline_sql.migrations import Migrations
 
 MIGRATIONS = Migrations("ledger", Path(__file__).parent / "ledger_migrations")
-SETTLED = [state.value for state in State if state.settled]
 
 
 class LedgerSql:
@@ -203,8 +204,7 @@ class LedgerSql:
 
     async def stuck(self, before: datetime, limit: int) -> list[Document]:
         """See the port."""
-        mine = (TURNS.c[name] == DOCUMENTS.c[name] for name in ("tenant", "document_id", "revision"))
-        had_its_turn = exists().where(*mine, TURNS.c.at < before)
+        had_its_turn = exists().where(ITS_TURN, TURNS.c.at < before)
         goes = or_(DOCUMENTS.c.state != State.ACCEPTED.value, had_its_turn)
         query = documents().where(DOCUMENTS.c.state.not_in(SETTLED), DOCUMENTS.c.changed_at < before, goes)
         return [document(row) for row in await self.database.rows(query.order_by(DOCUMENTS.c.changed_at).limit(limit))]

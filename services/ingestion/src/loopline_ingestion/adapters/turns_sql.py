@@ -7,18 +7,16 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import and_, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from loopline_ingestion.adapters.ledger_rows import ITS_TURN, SETTLED, documents
 from loopline_ingestion.adapters.ledger_rows import document as as_document
-from loopline_ingestion.adapters.ledger_rows import documents
 from loopline_ingestion.adapters.ledger_tables import DOCUMENTS, TURNS
 from loopline_ingestion.model import Document, State
 from loopline_sql.database import Database
 
-SETTLED = [state.value for state in State if state.settled]
 # A document's own message reaches us within this long, when nothing waits before it; a turn would say it twice.
 OWN_MESSAGE = timedelta(seconds=0.25)
 FORGET_EVERY_S = 30.0
-SAME = and_(*(TURNS.c[name] == DOCUMENTS.c[name] for name in ("tenant", "document_id", "revision")))
-WAITS = and_(DOCUMENTS.c.state == State.ACCEPTED.value, DOCUMENTS.c.upload_id != "", ~exists().where(SAME))
+WAITS = and_(DOCUMENTS.c.state == State.ACCEPTED.value, DOCUMENTS.c.upload_id != "", ~exists().where(ITS_TURN))
 
 
 class TurnsSql:
@@ -58,7 +56,7 @@ class TurnsSql:
         if time.monotonic() - self._forgot > FORGET_EVERY_S:
             self._forgot = time.monotonic()
             async with self._database.transaction() as db:
-                going = exists().where(SAME, DOCUMENTS.c.state.not_in(SETTLED))
+                going = exists().where(ITS_TURN, DOCUMENTS.c.state.not_in(SETTLED))
                 await db.execute(delete(TURNS).where(~going))
         return found
 
@@ -95,6 +93,6 @@ async def _begins(db: AsyncConnection, document: Document, most: int) -> bool | 
 
 
 async def _under_way(db: AsyncConnection, tenant: str) -> int:
-    query = select(func.count()).select_from(TURNS.join(DOCUMENTS, SAME))
+    query = select(func.count()).select_from(TURNS.join(DOCUMENTS, ITS_TURN))
     query = query.where(TURNS.c.tenant == tenant, DOCUMENTS.c.state.not_in(SETTLED))
     return int((await db.execute(query)).scalar_one())
